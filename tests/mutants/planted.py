@@ -18,13 +18,11 @@ _HIGH = M64 ^ M32
 
 @dataclass(frozen=True)
 class Mutant:
-    """A mistake: by instruction, how it is carried out, given the right way. `commit` fixed it where it was one;
-    `often` is whether a few hundred cases are enough."""
+    """A mistake: by instruction, how it is carried out, given the right way. `commit` fixed it where it was one."""
 
     name: str
     wrong: Mapping[str, Callable[[Handler], Handler]]
     commit: str = ""
-    often: bool = True
 
     def table(self, right: Table) -> Table:
         """Returns the table of instructions with the mistake."""
@@ -43,6 +41,22 @@ def _result(wrong: Wrong) -> Callable[[Handler], Handler]:
             after = registers[dst]
             if isinstance(before, int) and isinstance(operand, int) and isinstance(after, int):
                 registers[dst] = wrong(before, operand, after) & M64
+            return ended
+
+        return execute
+
+    return change
+
+
+def _loaded(wrong: Callable[[int], int]) -> Callable[[Handler], Handler]:
+    """What is loaded is another number, where it is known."""
+
+    def change(right: Handler) -> Handler:
+        def execute(state: State, instruction: Instruction) -> Value | None:
+            ended = right(state, instruction)
+            loaded = state.registers[instruction.dst]
+            if isinstance(loaded, int):
+                state.registers[instruction.dst] = wrong(loaded) & M64
             return ended
 
         return execute
@@ -107,7 +121,6 @@ MUTANTS = (
         "MOD32 by zero does not zero-extend",
         _all("mod32_reg", _result(lambda b, o, a: a if o & M32 else b)),
         "9b00f1b78809",
-        often=False,
     ),
     Mutant("ARSH32 gives 0", _all("arsh32_imm arsh32_reg", _result(lambda *_: 0))),
     Mutant("RSH32 does not truncate first", _all("rsh32_imm", _result(lambda b, o, _: b >> (o & 31))), "b799207e1e18"),
@@ -134,15 +147,11 @@ MUTANTS = (
     Mutant("JEQ never jumps", _all("jeq_reg jeq_imm", _nothing)),
     Mutant("JSGT never jumps", _all("jsgt_reg jsgt_imm", _nothing)),
     Mutant("JNE32 never jumps", _all("jne32_reg jne32_imm", _nothing)),
-    Mutant("a loaded byte is sign-extended", _all("ldx_b", _result(lambda _, __, a: a | -256 if a & 0x80 else a))),
-    Mutant(
-        "a loaded half word is sign-extended",
-        _all("ldx_h", _result(lambda _, __, a: a | -65536 if a & 0x8000 else a)),
-        often=False,
-    ),
-    Mutant("a loaded word is sign-extended", _all("ldx_w", _result(lambda _, __, a: a | _HIGH if a & 1 << 31 else a))),
+    Mutant("a loaded byte is sign-extended", _all("ldx_b", _loaded(lambda a: a | -256 if a & 0x80 else a))),
+    Mutant("a loaded half word is sign-extended", _all("ldx_h", _loaded(lambda a: a | -65536 if a & 0x8000 else a))),
+    Mutant("a loaded word is sign-extended", _all("ldx_w", _loaded(lambda a: a | _HIGH if a & 1 << 31 else a))),
     Mutant("a byte is not stored", _all("stx_b", _nothing), "aee194b14dd2"),
-    Mutant("a word is not stored", _all("stx_w", _nothing), often=False),
+    Mutant("the upper half of a stored word is lost", _all("stx_w", _operand(lambda value: value & 0xFFFF))),
     Mutant("a constant half word is not stored", _all("st_h", _nothing)),
     Mutant("an addition in memory is lost", _all("atomic_add_w atomic_add_dw", _nothing)),
 )

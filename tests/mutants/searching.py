@@ -26,6 +26,8 @@ from harness.script.operations import LoadProgram, Script
 from tests.mutants.planted import Mutant
 
 Found = tuple[Observed | Missed, ScriptResult]
+FEW = 8
+"""The most instructions of a finding that was made smaller."""
 
 
 def seen_by(executor: Any, lane: Environment, seed: int, count: int) -> list[Observed | Missed]:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -33,7 +33,7 @@ def operations(script: Script) -> list[Place]:
 def instructions(script: Script) -> list[Place]:
     """Returns every instruction of every program, the last ones first, since what comes before them is needed for
     them."""
-    return [place for index, load in reversed(_loads(script)) for place in reversed(list(_units(index, load.program)))]
+    return [place for index, load in reversed(loads(script)) for place in reversed(list(_units(index, load.program)))]
 
 
 def without(script: Script, places: Collection[Place]) -> Script | None:
@@ -46,7 +46,7 @@ def without(script: Script, places: Collection[Place]) -> Script | None:
         if index in gone:
             continue
         if cut and isinstance(operation, LoadProgram):
-            program = _cut(operation.program, cut)
+            program = rewritten(operation.program, dict.fromkeys(cut, ()))
             if program is None:
                 return None
             operation = replace(operation, program=program)
@@ -62,15 +62,23 @@ def rebuilt(script: Script, kept: tuple[Any, ...]) -> Script | None:
         return None
 
 
+def with_program(script: Script, index: int, program: Program | None) -> Script | None:
+    """Returns the script with another program in operation `index`; None where there is no such script."""
+    load = script.operations[index]
+    if program is None or not isinstance(load, LoadProgram):
+        return None
+    changed = replace(load, program=program)
+    return rebuilt(script, (*script.operations[:index], changed, *script.operations[index + 1 :]))
+
+
 def simpler(script: Script) -> Iterator[Script]:
     """Yields the script with one number of one instruction made smaller."""
-    for index, load in _loads(script):
+    for index, load in loads(script):
         program = load.program
         for at, instruction in enumerate(program.instructions):
             for other in _simpler(instruction, at, program):
                 changed = (*program.instructions[:at], other, *program.instructions[at + 1 :])
-                loaded = replace(load, program=replace(program, instructions=changed))
-                made = rebuilt(script, (*script.operations[:index], loaded, *script.operations[index + 1 :]))
+                made = with_program(script, index, replace(program, instructions=changed))
                 if made:
                     yield made
 
@@ -88,10 +96,11 @@ def _simpler(instruction: Instruction, at: int, program: Program) -> Iterator[In
 
 def size(script: Script) -> int:
     """Returns the number of instructions of all programs."""
-    return sum(len(load.program.instructions) for _, load in _loads(script))
+    return sum(len(load.program.instructions) for _, load in loads(script))
 
 
-def _loads(script: Script) -> list[tuple[int, LoadProgram]]:
+def loads(script: Script) -> list[tuple[int, LoadProgram]]:
+    """Returns the operations that load programs, with their indices."""
     return [(index, one) for index, one in enumerate(script.operations) if isinstance(one, LoadProgram)]
 
 
@@ -103,35 +112,36 @@ def _units(operation: int, program: Program) -> Iterator[Place]:
         at += length
 
 
-def _cut(program: Program, cut: set[int]) -> Program | None:
-    """The program without some instructions, its distances, maps and functions by the new indices."""
-    number = len(program.instructions)
-    new = {}
+def rewritten(program: Program, edits: Mapping[int, Sequence[Instruction]]) -> Program | None:
+    """Returns the program with other instructions in the place of some, which may be none, its distances, maps and
+    functions by the new indices; jumps to what is gone lead to what follows. None where a jump would lead behind the
+    end, or nothing is left. What is put there does not jump."""
+    number, length = len(program.instructions), 0
+    new = []
     for at in range(number + 1):
-        new[at] = at - sum(1 for gone in cut if gone < at)
+        new.append(length)
+        length += len(edits[at]) if at in edits else at < number
     kept: list[Instruction] = []
     for at, instruction in enumerate(program.instructions):
-        if at in cut:
+        if at in edits:
+            kept += edits[at]
             continue
-        name = _distance(instruction)
+        name = distance(instruction)
         if name:
             target = at + 1 + getattr(instruction, name)
             if 0 <= target <= number:
-                if new[target] == number - len(cut):
+                if new[target] == length:
                     return None
                 instruction = replace(instruction, **{name: new[target] - new[at] - 1})
         kept.append(instruction)
-    maps = tuple((new[at], reference) for at, reference in program.maps if at not in cut)
-    functions: dict[int, str] = {}
-    for at, name in program.functions:
-        functions.setdefault(new[at], name)
-    if not kept or any(at >= len(kept) for at in functions):
-        return None
-    return Program(tuple(kept), maps, tuple(functions.items()))
+    maps = tuple((new[at], reference) for at, reference in program.maps if at not in edits)
+    # Of a function that is gone the name is that of the next one, and of the last one there is none.
+    functions = {new[at]: name for at, name in program.functions if new[at] < length}
+    return Program(tuple(kept), maps, tuple(functions.items())) if kept else None
 
 
-def _distance(instruction: Instruction) -> str:
-    """The field that says where an instruction leads; empty for none."""
+def distance(instruction: Instruction) -> str:
+    """Returns the field that says where an instruction leads; empty for none."""
     if instruction.opcode_class not in (Class.JMP, Class.JMP32) or instruction.operation == Jump.EXIT:
         return ""
     if instruction.operation == Jump.CALL:

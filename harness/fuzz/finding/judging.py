@@ -7,16 +7,20 @@ import logging
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from harness.compare import Verdict
 from harness.fuzz.finding.cutting import size
+from harness.fuzz.finding.rewriting import Values
 from harness.fuzz.finding.shrinking import shrink
 from harness.fuzz.known import known
 from harness.fuzz.standalone.program import Found, NotInC, in_c
 from harness.isa.table import find
 from harness.lane import Lane
 from harness.lowering.executor import Observed
+from harness.model.environment import Environment
 from harness.model.executor import ModelExecutor
+from harness.model.interpreter import Step
 from harness.run.faulty import judge_knowing
 from harness.run.judging import predict
 from harness.run.results import ScriptResult
@@ -51,6 +55,16 @@ class Kind:
             _errno(step.observation) if step else "",
             str(result.blame or ""),
         )
+
+    def is_like(self, other: Kind) -> bool:
+        """Returns whether one may stand for the other: they are the same, but that the one may be told by a map and the
+        other by a verdict, where it is a number that differs."""
+        told = {self.operation, other.operation} == _TOLD and not (self.predicted or self.observed)
+        return self == (replace(other, operation=self.operation) if told else other)
+
+
+_TOLD = {"LookupElement", "RunSocketFilter"}
+"""The operations that tell what a program computed."""
 
 
 @dataclass(frozen=True)
@@ -99,11 +113,11 @@ def shrunk(session: Session[Target], lane: Lane, script: Script, result: ScriptR
             except Exception:  # A fault of the model is another finding: of this one, something else may show the same.
                 _log.exception("%s: the model failed at a smaller %s", lane, script.name)
                 continue
-            if Kind.of(judged) == wanted and isinstance(seen, Observed):
+            if Kind.of(judged).is_like(wanted) and isinstance(seen, Observed):
                 shown[seen.script] = judged, seen
         return [one in shown for one in scripts]
 
-    smallest = shrink(script, same) if same([script])[0] else script
+    smallest = shrink(script, same, partial(_values, model.environment)) if same([script])[0] else script
     if smallest not in shown:
         return Shrunk(result, smallest, result, size(script), why_no_c="it did not come again")
     judged, seen = shown[smallest]
@@ -132,6 +146,25 @@ def _deadly(script: Script, model: ModelExecutor) -> bool:
     except Exception:
         _log.exception("the model failed at a smaller %s", script.name)
         return True
+
+
+def _values(environment: Environment, script: Script) -> Values:
+    """Returns what the instructions of the script's program give when it runs, in the model, for the last time."""
+    found: dict[int, int] = {}
+
+    def note(step: Step) -> None:
+        given = step.after[step.instruction.dst] if step.instruction.dst < len(step.after) else None
+        if isinstance(given, int):
+            found[step.pc] = given
+        else:
+            found.pop(step.pc, None)
+
+    try:
+        ModelExecutor(environment, sink=note).run(script)
+    except Exception:
+        _log.exception("the model failed at a smaller %s", script.name)
+        return {}
+    return found
 
 
 def _errno(text: str) -> str:

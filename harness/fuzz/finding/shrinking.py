@@ -3,31 +3,87 @@
 
 Zeller and Hildebrandt, "Simplifying and Isolating Failure-Inducing Input" (2002). A guest answers many scripts in one
 exchange, so all pieces of one size are tried at once; of those that can be left out alone, as many as go together are.
+In between, numbers take the place of what computed them, so that it can be left out, and what is stored in a map is
+told by a filter's verdict (`harness.fuzz.finding.rewriting`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from harness.fuzz.finding.cutting import Place, instructions, operations, simpler, without
+from harness.fuzz.finding.rewriting import (
+    Edits,
+    Values,
+    as_filters,
+    from_the_stack,
+    numbers,
+    with_edits,
+    with_small_constants,
+    with_verdicts,
+    without_copies,
+    without_functions,
+)
 from harness.script.operations import Script
 
 Judge = Callable[[Sequence[Script]], Sequence[bool]]
 """Says of each script whether it still shows what was found."""
-ROUNDS = 4
-"""How often everything is tried again after something was left out."""
+Way = Callable[[Script], Iterable[Script]]
+"""Yields scripts that may show the same."""
+ROUNDS = 6
+"""How often everything is tried again after something was left out or replaced."""
 
 
-def shrink(script: Script, same: Judge) -> Script:
-    """Returns the smallest script that was found of which `same` holds, as it must of `script`."""
+def shrink(script: Script, same: Judge, values: Callable[[Script], Values] = lambda _: {}) -> Script:
+    """Returns the smallest script that was found of which `same` holds, as it must of `script`. `values` gives what the
+    instructions of a script's program computed."""
+    once = [as_filters, with_verdicts]
     for _ in range(ROUNDS):
         before = script
         script = _less(script, operations, same)
+        script = _while(without_functions, script, same)
         script = _less(script, instructions, same)
-        script = _simplest(script, same)
+        for way in tuple(once):
+            if found := _first(way(script), same):
+                script = found
+                once.remove(way)  # what it makes could be made anew for ever
+        script = _with_numbers(script, same, values(script))
+        for way in (lambda one: from_the_stack(one, values(one)), with_small_constants, without_copies, simpler):
+            script = _while(way, script, same)
         if script == before:
             return script
     return script
+
+
+def _while(way: Way, script: Script, same: Judge) -> Script:
+    """Rewrites the script in one way as often as that can be done."""
+    while good := _first(way(script), same):
+        script = good
+    return script
+
+
+def _first(tries: Iterable[Script], same: Judge) -> Script | None:
+    able = list(tries)
+    return next((one for one, holds in zip(able, same(able), strict=True) if holds), None) if able else None
+
+
+def _with_numbers(script: Script, same: Judge, values: Values) -> Script:
+    """Puts numbers in the place of what computed them: of those that can be there alone, as many as go together."""
+    found = numbers(script, values)
+    tries = [(at, with_edits(script, _part(found, [at]))) for at in found if found[at]]
+    there = [(at, one) for at, one in tries if one]
+    able = [at for (at, _), good in zip(there, same([one for _, one in there]), strict=True) if good] if there else []
+    while able:
+        together = with_edits(script, _part(found, able))
+        if together and (len(able) == 1 or same([together])[0]):
+            return together
+        able = able[: len(able) // 2]
+    return script
+
+
+def _part(edits: Edits, places: Sequence[int]) -> Edits:
+    """Returns what is done at some places, with the second halves of constants."""
+    return {at: edits[at] for place in places for at in (place, place + 1) if at == place or edits.get(at) == ()}
 
 
 def _less(script: Script, places: Callable[[Script], list[Place]], same: Judge) -> Script:
@@ -59,13 +115,3 @@ def _tried(script: Script, pieces: Sequence[Sequence[Place]], same: Judge) -> li
     cut = [without(script, piece) for piece in pieces]
     answers = iter(same([one for one in cut if one]))
     return [bool(one) and next(answers) for one in cut]
-
-
-def _simplest(script: Script, same: Judge) -> Script:
-    """Makes numbers smaller, one after the other."""
-    while tries := list(simpler(script)):
-        good = next((one for one, holds in zip(tries, same(tries), strict=True) if holds), None)
-        if good is None:
-            return script
-        script = good
-    return script

@@ -7,7 +7,7 @@ import pytest
 
 from tests.harness.fuzz.finding.models import LANE, SESSION, WHERE
 from tests.mutants.planted import MUTANTS, Mutant
-from tests.mutants.searching import Search, seen_by
+from tests.mutants.searching import FEW, Search, seen_by
 
 CASES = 600
 
@@ -17,9 +17,13 @@ def search() -> Search:
     return Search(SESSION, LANE, WHERE, seen_by(SESSION.executor, WHERE, 1, CASES))
 
 
-@pytest.mark.parametrize("mutant", [mutant for mutant in MUTANTS if mutant.often], ids=lambda mutant: mutant.name)
-def test_the_mistake_is_found(search: Search, mutant: Mutant) -> None:
-    assert search.first(mutant), f"not in {CASES} cases"
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
+def test_the_mistake_is_found_and_shrinks_to_a_few_instructions(search: Search, mutant: Mutant) -> None:
+    found = search.first(mutant)
+    assert found, f"not in {CASES} cases"
+    smaller = search.smaller(mutant, found)
+    assert smaller.after <= FEW and smaller.c, smaller.why_no_c
+    assert mutant.wrong.keys() & set(smaller.opcodes)
 
 
 def test_the_right_model_has_none(search: Search) -> None:

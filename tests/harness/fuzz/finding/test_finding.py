@@ -25,8 +25,8 @@ from harness.script.operations import LoadProgram, ProgramType, Script
 from hil.errors import UserError
 from tests.harness.fuzz.finding.models import LANE, SESSION, WHERE, first_difference, mistaken
 
-MOST = 24
-"""Instructions of a shrunk program: the mistake, what makes its operands, and a dozen that put the result in a map."""
+MOST = 8
+"""Instructions of a shrunk program: the mistake, what makes its operands, and those that tell the result."""
 
 
 @pytest.fixture(scope="module", params=["xor64_reg", "arsh64_imm", "mul64_imm", "jset_imm"])
@@ -40,7 +40,7 @@ def smallest(request: pytest.FixtureRequest) -> Shrunk:
 
 def test_a_finding_shrinks_to_what_shows_it(smallest: Shrunk) -> None:
     assert smallest.after <= MOST < smallest.before
-    assert Kind.of(smallest.result) == Kind.of(smallest.found)
+    assert Kind.of(smallest.result).is_like(Kind.of(smallest.found))
     assert len(smallest.script.operations) <= 7
 
 
