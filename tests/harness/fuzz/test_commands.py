@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
@@ -10,13 +11,18 @@ import pytest
 from click.testing import CliRunner
 
 from harness.compare import Verdict
+from harness.fuzz.campaign.plan import Place
 from harness.fuzz.commands import fuzz, paces
+from harness.fuzz.finding.files import write
+from harness.fuzz.finding.judging import whole
 from harness.fuzz.generate import cases
 from harness.fuzz.replaying import replay
+from harness.lane import Engine
 from harness.model.eras import era
 from harness.run.results import RunReport, ScriptResult
 from hil.errors import UserError
 from tests.harness.fuzz.campaign.fakes import PLACES
+from tests.harness.kernel_bugs.fakes import BUG, WRONG, replace_machines_by_erring, showing
 
 SCRIPTS = tuple(cases(1, 8, era("6.1", "arm64")))
 LANE = "debian-12/arm64/jit"
@@ -96,3 +102,23 @@ def test_a_shard_without_a_range_is_told(shard: str, options: list[str], told: s
 def test_a_corpus_that_cannot_be_written_is_told_before_anything_is_run() -> None:
     error = CliRunner().invoke(fuzz, ["--corpus", "/proc/nowhere"]).exception
     assert isinstance(error, UserError) and "--corpus /proc/nowhere cannot be written" in str(error)
+
+
+def test_a_finding_that_is_understood_by_now_is_known_when_it_is_replayed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hil.signals.defer", lambda: None)  # this process is no bench
+    replace_machines_by_erring(monkeypatch, {"case-1-0": WRONG, "case-1-1": WRONG + 1})
+    place = Place("debian-12", "arm64", (Engine.JIT,), "6.1")
+    monkeypatch.setattr("harness.fuzz.replaying.chosen", lambda *_: (place,))
+    found = [ScriptResult(LANE, f"case-1-{number}", Verdict.DIVERGE, "it differs") for number in range(2)]
+    files = [
+        write(tmp_path / str(number), whole(showing(one.script), one, "it was found before"), {})
+        for number, one in enumerate(found)
+    ]
+    told = CliRunner().invoke(replay, [*map(str, files), "--output", str(tmp_path / "runs")], standalone_mode=False)
+    assert told.return_value == 1, told.output
+    known, differs = json.loads((tmp_path / "runs" / "latest" / "results.json").read_text())["results"]
+    assert (known["script"], known["verdict"]) == ("case-1-0", str(Verdict.KNOWN))
+    assert known["reason"].startswith(BUG.reason)
+    assert (differs["script"], differs["verdict"]) == ("case-1-1", str(Verdict.DIVERGE))
