@@ -10,6 +10,7 @@ told by a filter's verdict (`harness.fuzz.finding.rewriting`).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
 
 from harness.fuzz.finding.cutting import Place, instructions, operations, simpler, without
 from harness.fuzz.finding.rewriting import (
@@ -30,6 +31,8 @@ Judge = Callable[[Sequence[Script]], Sequence[bool]]
 """Says of each script whether it still shows what was found."""
 Way = Callable[[Script], Iterable[Script]]
 """Yields scripts that may show the same."""
+AT_ONCE = 64
+"""Of scripts of which one is enough, so many are tried in one exchange."""
 ROUNDS = 6
 """How often everything is tried again after something was left out or replaced."""
 
@@ -63,8 +66,13 @@ def _while(way: Way, script: Script, same: Judge) -> Script:
 
 
 def _first(tries: Iterable[Script], same: Judge) -> Script | None:
-    able = list(tries)
-    return next((one for one, holds in zip(able, same(able), strict=True) if holds), None) if able else None
+    """Returns the first script that shows the same."""
+    there = iter(tries)
+    while some := list(islice(there, AT_ONCE)):
+        for one, holds in zip(some, same(some), strict=True):
+            if holds:
+                return one
+    return None
 
 
 def _with_numbers(script: Script, same: Judge, values: Values) -> Script:
