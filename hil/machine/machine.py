@@ -298,9 +298,11 @@ class Machine:
     def _restore(self, state: Path) -> None:
         with ThreadPoolExecutor(1) as beside:
             checked = beside.submit(cache.check, state)
+            # QEMU may try for ever to load what is damaged: a check that fails ends the wait.
+            checked.add_done_callback(lambda _: self._liveness.wake())
             with self._qmp_errors():
                 self.qmp.load(state / states.STATE)
-            self.wait_for(RESTORE, lambda: self.qmp.loaded)
+            self.wait_for(RESTORE, lambda: self.qmp.loaded or (checked.done() and checked.exception() is not None))
             checked.result()  # nothing of it has run
         with self._qmp_errors():
             self.qmp.execute("cont")

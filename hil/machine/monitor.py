@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import logging
 import os
 import re
@@ -106,12 +107,16 @@ class Monitor:
 
     def load(self, source: Path) -> None:
         """Begin to load the machine's state from a file; QEMU was started with `-incoming defer` and ends when that
-        fails. Raises MonitorFailed when the file cannot be opened."""
+        fails. Raises MonitorFailed when the file cannot be opened, OSError when the host has no descriptors left, which
+        says nothing of the file."""
         self.execute("migrate-set-capabilities", capabilities=[{"capability": "events", "state": True}])
         try:
-            pipe = pipe_of(source)  # newer releases read plain files under another kind of address: migration/file.c
+            file = source.open("rb", buffering=0)
         except OSError as error:
+            if error.errno in (errno.EMFILE, errno.ENFILE):
+                raise
             raise MonitorFailed(f"the state of the machine cannot be read: {error}") from error
+        pipe = pipe_of(file)  # newer releases read plain files under another kind of address: migration/file.c
         try:
             self._wait("getfd", self._pass(pipe))
         finally:

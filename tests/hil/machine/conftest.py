@@ -16,6 +16,11 @@ from hil.machine import MachineSpec
 MakeSpec = Callable[..., MachineSpec]
 
 
+def descriptors() -> set[str]:
+    """The open descriptors of this process, among them the one that the list is read by."""
+    return {one.name for one in Path("/proc/self/fd").iterdir()}
+
+
 @pytest.fixture
 def make_spec(tmp_path: Path) -> MakeSpec:
     """A function that makes a spec for an architecture by name; its files do not exist."""

@@ -20,16 +20,28 @@ from pathlib import Path
 
 import pytest
 
-from hil import guestroot
+from hil import cache, guestroot
 from hil.arch import architecture, architectures
 from hil.errors import BenchError, MachineLost
 from hil.gdb.registers import register_file
 from hil.guestroot import cpio
 from hil.kernels import store
-from hil.machine import GuestPanicked, Machine, MachineSpec, MachineStopped, QemuExited, Wait, WaitFailed, login, speed
+from hil.machine import (
+    GuestPanicked,
+    Machine,
+    MachineSpec,
+    MachineStopped,
+    QemuExited,
+    Wait,
+    WaitFailed,
+    login,
+    speed,
+    states,
+)
 from hil.machine import machine as module
 from hil.machine.postmortem import Death
 from hil.machine.process import QemuProcess
+from hil.machine.waits import RESTORE
 from hil.postmortem import examine
 from tests.waiting import until
 
@@ -109,6 +121,23 @@ def test_the_recorded_command_starts_the_same_machine_by_hand(tmp_path: Path) ->
         process.stdin.write("\x01x")  # Ctrl-A X
         process.stdin.flush()
         assert process.wait(60 * speed.scale()) == 0
+
+
+def test_a_saved_machine_whose_check_fails_is_not_waited_for(tmp_path: Path) -> None:
+    """QEMU 7.2 tries for ever to load an empty file."""
+    saved = tmp_path / "saved"
+    with cache.replaced(saved) as new:
+        (new / states.STATE).write_bytes(b"RAM")
+        (new / states.CONSOLE).touch()
+    (saved / states.STATE).chmod(0o644)
+    (saved / states.STATE).write_bytes(b"")
+    spec = replace(_spec("arm64", tmp_path / "run"), state=saved)
+
+    def restore() -> None:
+        with pytest.raises(cache.Damaged, match="state is damaged"), Machine(spec):
+            pass
+
+    assert _took(restore) < RESTORE.seconds / 2
 
 
 def test_panic_is_named_with_its_trace(spec: MachineSpec) -> None:
