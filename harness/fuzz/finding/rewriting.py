@@ -108,6 +108,15 @@ def from_the_stack(script: Script, values: Values) -> Iterator[Script]:
                 yield from _rewritten(script, index, load.program, edits)
 
 
+def with_zeros(script: Script) -> Iterator[Script]:
+    """Yields the script with 0 in the place of what one instruction computed or loaded, whatever that was: nobody knows
+    what a program gets that nothing is predicted of."""
+    for index, load in loads(script):
+        for at, one in enumerate(load.program.instructions):
+            if one.opcode_class in _COMPUTED and one.code != _MOV:
+                yield from _rewritten(script, index, load.program, {at: (mov64_imm(one.dst, 0),)})
+
+
 def with_small_constants(script: Script) -> Iterator[Script]:
     """Yields the script with a constant of one instruction in the place of one that takes two."""
     for index, load in loads(script):

@@ -22,6 +22,7 @@ from harness.fuzz.finding.rewriting import (
     with_edits,
     with_small_constants,
     with_verdicts,
+    with_zeros,
     without_copies,
     without_functions,
 )
@@ -40,7 +41,12 @@ ROUNDS = 6
 def shrink(script: Script, same: Judge, values: Callable[[Script], Values] = lambda _: {}) -> Script:
     """Returns the smallest script that was found of which `same` holds, as it must of `script`. `values` gives what the
     instructions of a script's program computed."""
-    once = [as_filters, with_verdicts]
+
+    def from_memory(script: Script) -> Iterable[Script]:
+        return from_the_stack(script, values(script))
+
+    once: list[Way] = [as_filters, with_verdicts]
+    often: tuple[Way, ...] = (from_memory, with_zeros, with_small_constants, without_copies, simpler)
     for _ in range(ROUNDS):
         before = script
         script = _less(script, operations, same)
@@ -51,7 +57,7 @@ def shrink(script: Script, same: Judge, values: Callable[[Script], Values] = lam
                 script = found
                 once.remove(way)  # what it makes could be made anew for ever
         script = _with_numbers(script, same, values(script))
-        for way in (lambda one: from_the_stack(one, values(one)), with_small_constants, without_copies, simpler):
+        for way in often:
             script = _while(way, script, same)
         if script == before:
             return script

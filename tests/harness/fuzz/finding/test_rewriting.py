@@ -17,6 +17,7 @@ from harness.fuzz.finding.rewriting import (
     with_edits,
     with_small_constants,
     with_verdicts,
+    with_zeros,
     without_copies,
     without_functions,
 )
@@ -123,6 +124,12 @@ def test_a_register_that_is_copied_to_r0_is_r0() -> None:
     code = program(mov64_imm(R7, 8), constant, jump, stx(DW, R10, -8, R1), mov64_reg(R0, R1), "exit", exit_())
     (changed,) = without_copies(filtering(code))
     assert lines(changed)[1:] == ["r0 = 0x10000000000 ll", "if r0 == r7 goto pc+1", "*(u64 *)(r10 -8) = r0", "exit"]
+
+
+def test_zeros_stand_for_whatever_was_computed() -> None:
+    code = program(mov64_imm(R7, 8), ldx(W, R1, R10, -4), mov64_reg(R0, R7), exit_())
+    made = [lines(one) for one in with_zeros(filtering(code))]
+    assert [[at for at, line in enumerate(one) if line.endswith(" = 0")] for one in made] == [[1], [2]]
 
 
 def test_a_large_constant_becomes_a_small_one() -> None:
