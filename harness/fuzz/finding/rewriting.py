@@ -108,13 +108,16 @@ def from_the_stack(script: Script, values: Values) -> Iterator[Script]:
                 yield from _rewritten(script, index, load.program, edits)
 
 
-def with_zeros(script: Script) -> Iterator[Script]:
-    """Yields the script with 0 in the place of what one instruction computed or loaded, whatever that was: nobody knows
-    what a program gets that nothing is predicted of."""
+def with_guesses(script: Script) -> Iterator[Script]:
+    """Yields the script with the least or the greatest number in the place of what one instruction computed, loaded or
+    got from a helper, whatever that was: addresses are numbers, too, and of some programs nothing is predicted."""
     for index, load in loads(script):
         for at, one in enumerate(load.program.instructions):
-            if one.opcode_class in _COMPUTED and one.code != _MOV:
-                yield from _rewritten(script, index, load.program, {at: (mov64_imm(one.dst, 0),)})
+            called = one.code == _CALL and not one.src
+            if called or (one.opcode_class in _COMPUTED and one.code != _MOV):
+                for guess in (0, -1):
+                    edits = {at: (mov64_imm(R0 if called else one.dst, guess),)}
+                    yield from _rewritten(script, index, load.program, edits)
 
 
 def with_small_constants(script: Script) -> Iterator[Script]:

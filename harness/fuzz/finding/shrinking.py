@@ -20,9 +20,9 @@ from harness.fuzz.finding.rewriting import (
     from_the_stack,
     numbers,
     with_edits,
+    with_guesses,
     with_small_constants,
     with_verdicts,
-    with_zeros,
     without_copies,
     without_functions,
 )
@@ -46,7 +46,7 @@ def shrink(script: Script, same: Judge, values: Callable[[Script], Values] = lam
         return from_the_stack(script, values(script))
 
     once: list[Way] = [as_filters, with_verdicts]
-    often: tuple[Way, ...] = (from_memory, with_zeros, with_small_constants, without_copies, simpler)
+    often: tuple[Way, ...] = (from_memory, with_guesses, with_small_constants, without_copies, simpler)
     for _ in range(ROUNDS):
         before = script
         script = _less(script, operations, same)

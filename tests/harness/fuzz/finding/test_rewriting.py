@@ -15,9 +15,9 @@ from harness.fuzz.finding.rewriting import (
     from_the_stack,
     numbers,
     with_edits,
+    with_guesses,
     with_small_constants,
     with_verdicts,
-    with_zeros,
     without_copies,
     without_functions,
 )
@@ -29,8 +29,10 @@ from harness.isa.assemble import (
     R2,
     R7,
     R10,
+    Helper,
     W,
     add64_reg,
+    call,
     call_local,
     exit_,
     jeq_reg,
@@ -126,10 +128,17 @@ def test_a_register_that_is_copied_to_r0_is_r0() -> None:
     assert lines(changed)[1:] == ["r0 = 0x10000000000 ll", "if r0 == r7 goto pc+1", "*(u64 *)(r10 -8) = r0", "exit"]
 
 
-def test_zeros_stand_for_whatever_was_computed() -> None:
-    code = program(mov64_imm(R7, 8), ldx(W, R1, R10, -4), mov64_reg(R0, R7), exit_())
-    made = [lines(one) for one in with_zeros(filtering(code))]
-    assert [[at for at, line in enumerate(one) if line.endswith(" = 0")] for one in made] == [[1], [2]]
+def test_guesses_stand_for_whatever_was_computed() -> None:
+    code = program(mov64_imm(R7, 8), ldx(W, R1, R10, -4), call(Helper.KTIME_GET_NS), mov64_reg(R0, R7), exit_())
+    made = [lines(one) for one in with_guesses(filtering(code))]
+    assert [(one[1:4].index(guess), guess) for one in made for guess in one[1:4] if guess[-3:] in ("= 0", " -1")] == [
+        (0, "r1 = 0"),
+        (0, "r1 = -1"),
+        (1, "r0 = 0"),
+        (1, "r0 = -1"),
+        (2, "r0 = 0"),
+        (2, "r0 = -1"),
+    ]
 
 
 def test_a_large_constant_becomes_a_small_one() -> None:
