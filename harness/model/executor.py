@@ -124,11 +124,16 @@ class ModelExecutor:
         refused: Callable[[Rule], None] = lambda _: None,
     ) -> None:
         self.environment = environment
+        self._instructions = instructions
         self._kernels = possible(environment)
         self._interpreters = [Interpreter(kernel.rules, instructions) for kernel in self._kernels]
         self._sink = sink
         self._interfere = interfere
         self._refused = refused
+
+    def telling(self, sink: Sink) -> ModelExecutor:
+        """Returns an executor with the same instructions, which are told to `sink` when they run."""
+        return ModelExecutor(self.environment, self._instructions, sink)
 
     def run(self, script: Script, end: int | None = None, seen: Sequence[Outcome] = ()) -> list[Prediction]:
         """Returns one prediction for each operation, in their order, for those before number `end`; every script begins

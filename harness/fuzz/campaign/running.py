@@ -197,7 +197,7 @@ class _Running:
                 if one.whole:
                     lane, case = one.found.lane, one.found.script
                     _log.warning("%s on %s is kept as it was found, not made smaller: %s", case, lane, one.whole)
-                whence = {**origin, "case": one.found.script, "kernel": identity}
+                whence = {**origin, "case": one.found.script, "found": one.found.reason, "kernel": identity}
                 try:
                     write(self._folder / FOLDER, one, whence)
                 except OSError as error:

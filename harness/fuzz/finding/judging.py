@@ -11,16 +11,14 @@ from functools import partial
 
 from harness.compare import Verdict
 from harness.fuzz.finding.cutting import size
-from harness.fuzz.finding.rewriting import Values
 from harness.fuzz.finding.shrinking import shrink
+from harness.fuzz.finding.values import values_of
 from harness.fuzz.known import known
 from harness.fuzz.standalone.program import Found, NotInC, in_c
 from harness.isa.table import find
 from harness.lane import Lane
 from harness.lowering.executor import Observed
-from harness.model.environment import Environment
 from harness.model.executor import ModelExecutor
-from harness.model.interpreter import Step
 from harness.run.faulty import judge_knowing
 from harness.run.judging import predict
 from harness.run.results import ScriptResult
@@ -32,12 +30,18 @@ from hil.target import Target
 _log = logging.getLogger(__name__)
 
 _ERRNO = re.compile(r"E[A-Z0-9]+")
+_TELLING = ("LookupElement", "RunSocketFilter")
+NUMBER = "number"
+"""Stands for the operations that tell a number which a program gave."""
+MOST = 5000
+"""The most scripts that are tried for one finding, which is minutes on a slow guest."""
 
 
 @dataclass(frozen=True)
 class Kind:
     """What a finding and a smaller one have in common: the verdict, the type of the operation, which of the two said
-    an errno, and which one, and whose error it is."""
+    an errno, and which one, and whose error it is. Where a number that a program gave differs, it is the same whether a
+    map or a verdict tells it."""
 
     verdict: Verdict
     operation: str
@@ -48,23 +52,10 @@ class Kind:
     @classmethod
     def of(cls, result: ScriptResult) -> Kind:
         step = result.operation
-        return cls(
-            result.verdict,
-            step.operation.partition("(")[0] if step else "",
-            _errno(step.prediction) if step else "",
-            _errno(step.observation) if step else "",
-            str(result.blame or ""),
-        )
-
-    def is_like(self, other: Kind) -> bool:
-        """Returns whether one may stand for the other: they are the same, but that the one may be told by a map and the
-        other by a verdict, where it is a number that differs."""
-        told = {self.operation, other.operation} == _TOLD and not (self.predicted or self.observed)
-        return self == (replace(other, operation=self.operation) if told else other)
-
-
-_TOLD = {"LookupElement", "RunSocketFilter"}
-"""The operations that tell what a program computed."""
+        operation = step.operation.partition("(")[0] if step else ""
+        predicted, observed = (_errno(step.prediction), _errno(step.observation)) if step else ("", "")
+        told = operation in _TELLING and not (predicted or observed)
+        return cls(result.verdict, NUMBER if told else operation, predicted, observed, str(result.blame or ""))
 
 
 @dataclass(frozen=True)
@@ -103,9 +94,12 @@ def shrunk(session: Session[Target], lane: Lane, script: Script, result: ScriptR
     """Returns what is left of a script that diverged on a lane, on the guest of a session, whose engine is chosen; the
     script itself where it does not do so again."""
     wanted, shown = Kind.of(result), dict[Script, tuple[ScriptResult, Observed]]()
+    left = MOST
 
     def same(scripts: Sequence[Script]) -> list[bool]:
-        able = [one for one in scripts if not _deadly(one, model)]
+        nonlocal left
+        tried, left = scripts[:left], max(0, left - len(scripts))
+        able = [one for one in tried if not _deadly(one, model)]
         for seen in session.executor.run(able):
             entries = tuple(known([lane], [seen.script]))
             try:
@@ -113,22 +107,23 @@ def shrunk(session: Session[Target], lane: Lane, script: Script, result: ScriptR
             except Exception:  # A fault of the model is another finding: of this one, something else may show the same.
                 _log.exception("%s: the model failed at a smaller %s", lane, script.name)
                 continue
-            if Kind.of(judged).is_like(wanted) and isinstance(seen, Observed):
+            if Kind.of(judged) == wanted and isinstance(seen, Observed):
                 shown[seen.script] = judged, seen
         return [one in shown for one in scripts]
 
-    smallest = shrink(script, same, partial(_values, model.environment)) if same([script])[0] else script
+    there = same([script])[0]
+    smallest = shrink(script, same, partial(values_of, model), wanted.operation == NUMBER) if there else script
     if smallest not in shown:
         return Shrunk(result, smallest, result, size(script), why_no_c="it did not come again")
     judged, seen = shown[smallest]
-    left = Shrunk(result, smallest, judged, size(script))
+    found = Shrunk(result, smallest, judged, size(script))
     try:
-        return replace(left, c=_in_c(session, lane, judged, seen, model))
+        return replace(found, c=_in_c(session, lane, judged, seen, model))
     except NotInC as reason:
-        return replace(left, why_no_c=str(reason))
+        return replace(found, why_no_c=str(reason))
     except Exception as error:  # A fault of the bench, at a script that is smaller all the same.
         _log.exception("%s: there is no C program of a smaller %s", lane, script.name)
-        return replace(left, why_no_c=f"the bench failed at it: {type(error).__name__}: {error}")
+        return replace(found, why_no_c=f"the bench failed at it: {type(error).__name__}: {error}")
 
 
 def _in_c(session: Session[Target], lane: Lane, judged: ScriptResult, seen: Observed, model: ModelExecutor) -> str:
@@ -146,25 +141,6 @@ def _deadly(script: Script, model: ModelExecutor) -> bool:
     except Exception:
         _log.exception("the model failed at a smaller %s", script.name)
         return True
-
-
-def _values(environment: Environment, script: Script) -> Values:
-    """Returns what the instructions of the script's program give when it runs, in the model, for the last time."""
-    found: dict[int, int] = {}
-
-    def note(step: Step) -> None:
-        given = step.after[step.instruction.dst] if step.instruction.dst < len(step.after) else None
-        if isinstance(given, int):
-            found[step.pc] = given
-        else:
-            found.pop(step.pc, None)
-
-    try:
-        ModelExecutor(environment, sink=note).run(script)
-    except Exception:
-        _log.exception("the model failed at a smaller %s", script.name)
-        return {}
-    return found
 
 
 def _errno(text: str) -> str:

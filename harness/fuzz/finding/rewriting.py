@@ -10,6 +10,7 @@ from itertools import pairwise
 
 from harness.fuzz.draw import PACKET
 from harness.fuzz.finding.cutting import distance, loads, rebuilt, rewritten, with_program
+from harness.fuzz.finding.values import Values
 from harness.isa.assemble import DW, and64_imm, exit_, ld_imm64, mov64_imm, mov64_reg, rsh64_imm, stx
 from harness.isa.instruction import Instruction
 from harness.isa.opcodes import FRAME_POINTER, LD_IMM64, R0, Alu, Class, Jump, Mode, Source
@@ -25,9 +26,6 @@ from harness.script.operations import (
     Trigger,
 )
 
-Values = Mapping[int, int]
-"""The number that each instruction of a script's only program gave, by its index; not those that gave something
-else."""
 Edits = Mapping[int, Sequence[Instruction]]
 _COMPUTED = (Class.ALU, Class.ALU64, Class.LDX)
 _MOV = Class.ALU64 | Alu.MOV | Source.K
@@ -35,8 +33,10 @@ _COPY = Class.ALU64 | Alu.MOV | Source.X
 _CALL = Class.JMP | Jump.CALL
 _SHIFTS = (0, 8, 16, 24, 32, 40, 48, 56)
 """The places at which a part of a number may differ, as a filter tells it: by how long it lets a packet be."""
-_PLACE = -8
-"""Where on the stack a number is put that was loaded from elsewhere."""
+_PLACES = (-512, -8)
+"""Where on the stack a number may be put that was loaded from elsewhere; keys of maps are at -4."""
+_GUESSES = (0, 1, -1)
+_CONSTANTS = (0, 1, -1, 2, -2)
 
 
 def as_filters(script: Script) -> Iterator[Script]:
@@ -103,19 +103,20 @@ def from_the_stack(script: Script, values: Values) -> Iterator[Script]:
         for at, value in values.items():
             one = load.program.instructions[at]
             if one.opcode_class is Class.LDX and one.src != FRAME_POINTER and one.mode == Mode.MEM:
-                there = (*_number(one.dst, value), stx(DW, FRAME_POINTER, _PLACE, one.dst))
-                edits = {at: (*there, replace(one, src=FRAME_POINTER, off=_PLACE))}
-                yield from _rewritten(script, index, load.program, edits)
+                for place in _PLACES:
+                    there = (*_number(one.dst, value), stx(DW, FRAME_POINTER, place, one.dst))
+                    edits = {at: (*there, replace(one, src=FRAME_POINTER, off=place))}
+                    yield from _rewritten(script, index, load.program, edits)
 
 
 def with_guesses(script: Script) -> Iterator[Script]:
-    """Yields the script with the least or the greatest number in the place of what one instruction computed, loaded or
-    got from a helper, whatever that was: addresses are numbers, too, and of some programs nothing is predicted."""
+    """Yields the script with 0, 1 or the greatest number in the place of what one instruction computed, loaded or got
+    from a helper, whatever that was: addresses are numbers, too, and of some programs nothing is predicted."""
     for index, load in loads(script):
         for at, one in enumerate(load.program.instructions):
             called = one.code == _CALL and not one.src
             if called or (one.opcode_class in _COMPUTED and one.code != _MOV):
-                for guess in (0, -1):
+                for guess in _GUESSES:
                     edits = {at: (mov64_imm(R0 if called else one.dst, guess),)}
                     yield from _rewritten(script, index, load.program, edits)
 
@@ -125,7 +126,7 @@ def with_small_constants(script: Script) -> Iterator[Script]:
     for index, load in loads(script):
         for at, one in enumerate(load.program.instructions):
             if one.code == LD_IMM64 and not one.src:
-                for imm in (0, 1, -1):
+                for imm in _CONSTANTS:
                     yield from _rewritten(script, index, load.program, {at: (mov64_imm(one.dst, imm),), at + 1: ()})
 
 

@@ -15,7 +15,6 @@ from itertools import islice
 from harness.fuzz.finding.cutting import Place, instructions, operations, simpler, without
 from harness.fuzz.finding.rewriting import (
     Edits,
-    Values,
     as_filters,
     from_the_stack,
     numbers,
@@ -26,6 +25,7 @@ from harness.fuzz.finding.rewriting import (
     without_copies,
     without_functions,
 )
+from harness.fuzz.finding.values import Values
 from harness.script.operations import Script
 
 Judge = Callable[[Sequence[Script]], Sequence[bool]]
@@ -38,14 +38,16 @@ ROUNDS = 6
 """How often everything is tried again after something was left out or replaced."""
 
 
-def shrink(script: Script, same: Judge, values: Callable[[Script], Values] = lambda _: {}) -> Script:
+def shrink(
+    script: Script, same: Judge, values: Callable[[Script], Values] = lambda _: {}, verdicts: bool = False
+) -> Script:
     """Returns the smallest script that was found of which `same` holds, as it must of `script`. `values` gives what the
-    instructions of a script's program computed."""
+    instructions of a script's program computed, and `verdicts` is whether a filter's verdict may show it."""
 
     def from_memory(script: Script) -> Iterable[Script]:
         return from_the_stack(script, values(script))
 
-    once: list[Way] = [as_filters, with_verdicts]
+    once: list[Way] = [as_filters, *([with_verdicts] if verdicts else [])]
     often: tuple[Way, ...] = (from_memory, with_guesses, with_small_constants, without_copies, simpler)
     for _ in range(ROUNDS):
         before = script
@@ -55,7 +57,7 @@ def shrink(script: Script, same: Judge, values: Callable[[Script], Values] = lam
         for way in tuple(once):
             if found := _first(way(script), same):
                 script = found
-                once.remove(way)  # what it makes could be made anew for ever
+                once.remove(way)
         script = _with_numbers(script, same, values(script))
         for way in often:
             script = _while(way, script, same)

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
+from harness.compare import Blame, Verdict
 from harness.fuzz.finding import files, judging
 from harness.fuzz.finding.cutting import instructions, operations, size, without
 from harness.fuzz.finding.judging import Kind, Shrunk, shrunk
@@ -21,6 +22,7 @@ from harness.fuzz.finding.shrinking import shrink
 from harness.fuzz.generate import case
 from harness.isa.assemble import R0, R1, exit_, ja, jeq_imm, ld_imm64, mov64_imm, program
 from harness.isa.instruction import Instruction
+from harness.run.results import OperationReport, ScriptResult
 from harness.script.operations import LoadProgram, ProgramType, Script
 from hil.errors import UserError
 from tests.harness.fuzz.finding.models import LANE, SESSION, WHERE, first_difference, mistaken
@@ -40,7 +42,7 @@ def smallest(request: pytest.FixtureRequest) -> Shrunk:
 
 def test_a_finding_shrinks_to_what_shows_it(smallest: Shrunk) -> None:
     assert smallest.after <= MOST < smallest.before
-    assert Kind.of(smallest.result).is_like(Kind.of(smallest.found))
+    assert Kind.of(smallest.result) == Kind.of(smallest.found)
     assert len(smallest.script.operations) <= 7
 
 
@@ -154,6 +156,36 @@ def test_what_is_no_finding_is_told(text: str, tmp_path: Path) -> None:
     path.write_bytes(text.encode("utf-8", "surrogatepass"))
     with pytest.raises(UserError):
         files.read(path)
+
+
+def differing(operation: str, predicted: str, observed: str, blame: Blame = Blame.MODEL) -> ScriptResult:
+    step = OperationReport(0, operation, predicted, observed)
+    return ScriptResult(str(LANE), "s", Verdict.DIVERGE, operation=step, blame=blame)
+
+
+def test_a_number_is_the_same_whatever_tells_it() -> None:
+    by_map = differing("LookupElement(map=m)", "01", "02")
+    assert Kind.of(by_map) == Kind.of(differing("RunSocketFilter(program=p)", "1", "2"))
+    for other in (
+        differing("LookupElement(map=m)", "ENOENT", "02"),
+        differing("RunSocketFilter(program=p)", "1", "EPERM"),
+        differing("GetNextKey(map=m)", "01", "02"),
+        differing("RunSocketFilter(program=p)", "1", "2", Blame.KERNEL),
+    ):
+        assert Kind.of(other) != Kind.of(by_map)
+
+
+def test_no_more_scripts_are_tried_than_a_finding_is_worth(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was found by then is what is left."""
+    model = mistaken("xor64_reg")
+    script, result = first_difference(model)
+    best = shrunk(SESSION, LANE, script, result, model)
+    tried: list[Script] = []
+    run = SESSION.executor.run
+    monkeypatch.setattr(SESSION.executor, "run", lambda scripts: (tried.extend(scripts), run(scripts))[1])
+    monkeypatch.setattr(judging, "MOST", 40)
+    less = shrunk(SESSION, LANE, script, result, model)
+    assert len(tried) <= 40 and best.after < less.after < less.before
 
 
 def test_all_pieces_that_can_go_do() -> None:
