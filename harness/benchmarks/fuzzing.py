@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""The speed of fuzzing: cases a second as campaigns run them, compared with a process and a trace event a case, and
-with the model's; and the memory of a campaign's process, which does not grow with the number of cases."""
+"""The speed of fuzzing: cases a second as campaigns run them, compared with groups whose cases have trace events of
+their own, and with the model's; and the memory of a campaign's process, which does not grow with the number of
+cases."""
 
 from __future__ import annotations
 
@@ -17,6 +18,7 @@ from harness.fuzz.campaign.slots import Slot
 from harness.fuzz.campaign.work import TOGETHER, Task, carry_out
 from harness.fuzz.generate import cases
 from harness.lane import Engine
+from harness.lowering.armed import keep_armed
 from harness.lowering.engine import EngineUnavailable
 from harness.lowering.executor import Observed
 from harness.model.executor import ModelExecutor
@@ -27,8 +29,8 @@ from hil.arch import architecture
 from hil.kernels import store
 from hil.target import Target
 
-COUNT, ALONE = 10 * TOGETHER, 2 * TOGETHER
-"""The cases of a round as campaigns run them, and alone."""
+COUNT = 10 * TOGETHER
+"""The cases of a round."""
 RANGE = 4 * TOGETHER
 """The cases of a task, as in a campaign."""
 _MEBIBYTE = 1 << 20
@@ -38,29 +40,31 @@ def fuzzing_ratios(
     kept: Session[Target], beside: Session[Target], rounds: int, notify: Callable[[str], None]
 ) -> tuple[Ratio, ...]:
     """Returns the ratios of cases a second, all ways in turn, on two machines that are running already: `kept`, with
-    the agent and the probes that campaigns keep, and `beside`, which has neither. Each round has other cases, as the
+    the agent and the events that campaigns keep, and `beside`, where the function stays probed and the agent is one
+    over SSH, as it was before campaigns kept anything. Each round has other cases, as the
     model keeps the verdicts of programs that it knows. The model is asked as campaigns ask it, for all engines."""
     lane, rules, engines = str(kept.kernel), kept.environment(Engine.JIT).rules, _engines(kept)
-    grouped, alone, guest, predicted = [], [], [], []
+    grouped, before, guest, predicted = [], [], [], []
     if rules.entry_probes:
         kept.executor.keep_probes((PRCTL,), TOGETHER)
+        keep_armed(beside.target, beside.executor.guest.tracing, (PRCTL,))
     with another(beside) as executor:
         for number in range(rounds + 1):
             scripts = tuple(cases(number, COUNT, rules))
             if not number:  # warm: the translator's caches, the guests' slabs
                 for engine in engines:
                     _run_on(kept, scripts, engine, [])
-                run_all(executor, scripts[:ALONE])
+                run_all(executor, scripts, TOGETHER)
                 continue
             notify(f"fuzzing on {lane}, round {number} of {rounds}")
-            alone.append(ALONE / seconds(partial(run_all, executor, scripts[:ALONE])))
+            before.append(COUNT / seconds(partial(run_all, executor, scripts, TOGETHER)))
             seen: dict[Engine, list[Observed]] = {engine: [] for engine in engines}
             took = [seconds(partial(_run_on, kept, scripts, *each)) for each in seen.items()]
             grouped.append(COUNT / took[-1])
             guest.append(COUNT * len(engines) / sum(took))
             predicted.append(COUNT * len(engines) / seconds(partial(_predict, kept, seen)))
     return (
-        Ratio(f"{lane}: fuzzing as campaigns do / alone", "cases/s", tuple(grouped), tuple(alone), "at least 5"),
+        Ratio(f"{lane}: fuzzing with what is kept / without", "cases/s", tuple(grouped), tuple(before), "at least 5"),
         Ratio(f"{lane}: fuzzing, the model / the guest", "cases/s", tuple(predicted), tuple(guest), "at least 1"),
     )
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Fuzzing is measured as campaigns do it, beside cases that share nothing; and memory in a process of its own."""
+"""Fuzzing is measured as campaigns do it, beside groups that keep nothing; and memory in a process of its own."""
 
 from __future__ import annotations
 
@@ -63,14 +63,23 @@ class Slot:
         pass
 
 
-def test_cases_alone_are_measured_without_what_campaigns_keep(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(autouse=True)
+def armed(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
+    """The functions that are probed on the other machine."""
+    there: list[tuple[str, ...]] = []
+    monkeypatch.setattr(fuzzing, "keep_armed", lambda target, tracing, symbols: there.append(symbols))
+    return there
+
+
+def test_the_baseline_is_groups_without_what_campaigns_keep(
+    monkeypatch: pytest.MonkeyPatch, armed: list[tuple[str, ...]]
+) -> None:
     monkeypatch.setattr(fuzzing, "COUNT", 6)
-    monkeypatch.setattr(fuzzing, "ALONE", 2)
     kept, beside = Executor(), Executor()
     monkeypatch.setattr(fuzzing, "another", lambda _: beside)
     fast, model = fuzzing.fuzzing_ratios(fake_session(kept), fake_session(Executor()), 2, lambda _: None)
     assert kept.runs == [(6, fuzzing.TOGETHER, (PRCTL,))] * 6  # warm, then twice, on two engines
-    assert beside.runs == [(2, 1, ())] * 3
+    assert beside.runs == [(6, fuzzing.TOGETHER, ())] * 3 and armed == [(PRCTL,)]
     assert kept.engines == [Engine.INTERP, Engine.JIT] * 4
     assert len(fast.pairs) == len(model.pairs) == 2  # the first time is not measured
 
