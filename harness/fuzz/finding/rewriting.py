@@ -98,8 +98,8 @@ def without_copies(script: Script) -> Iterator[Script]:
 
 
 def from_the_stack(script: Script, values: Values) -> Iterator[Script]:
-    """Yields the script with a load of the same number from the stack."""
-    for index, load in loads(script) if len(loads(script)) == 1 else ():
+    """Yields the script with a load of the same number from the stack. There are no values for several programs."""
+    for index, load in loads(script):
         for at, value in values.items():
             one = load.program.instructions[at]
             if one.opcode_class is Class.LDX and one.src != FRAME_POINTER and one.mode == Mode.MEM:
@@ -133,7 +133,7 @@ def with_small_constants(script: Script) -> Iterator[Script]:
 def numbers(script: Script, values: Values) -> Edits:
     """Returns, by the index of an instruction that computed or loaded a number, what gives the same number at once."""
     found: dict[int, Sequence[Instruction]] = {}
-    for _, load in loads(script) if len(loads(script)) == 1 else ():
+    for _, load in loads(script):
         for at, value in values.items():
             one = load.program.instructions[at]
             given = _number(one.dst, value)
