@@ -10,7 +10,9 @@ told by a filter's verdict (`harness.fuzz.finding.rewriting`).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from itertools import islice
+from typing import TypeVar
 
 from harness.fuzz.finding.cutting import Place, instructions, operations, simpler, without
 from harness.fuzz.finding.rewriting import (
@@ -28,6 +30,7 @@ from harness.fuzz.finding.rewriting import (
 from harness.fuzz.finding.values import Values
 from harness.script.operations import Script
 
+T = TypeVar("T")
 Judge = Callable[[Sequence[Script]], Sequence[bool]]
 """Says of each script whether it still shows what was found."""
 Way = Callable[[Script], Iterable[Script]]
@@ -84,17 +87,13 @@ def _first(tries: Iterable[Script], same: Judge) -> Script | None:
 
 
 def _with_numbers(script: Script, same: Judge, values: Values) -> Script:
-    """Puts numbers in the place of what computed them: of those that can be there alone, as many as go together."""
+    """Puts numbers in the place of what computed them."""
     found = numbers(script, values)
-    tries = [(at, with_edits(script, _part(found, [at]))) for at in found if found[at]]
-    there = [(at, one) for at, one in tries if one]
-    able = [at for (at, _), good in zip(there, same([one for _, one in there]), strict=True) if good] if there else []
-    while able:
-        together = with_edits(script, _part(found, able))
-        if together and (len(able) == 1 or same([together])[0]):
-            return together
-        able = able[: len(able) // 2]
-    return script
+
+    def made(places: Sequence[int]) -> Script | None:
+        return with_edits(script, _part(found, places))
+
+    return _together([at for at in found if found[at]], made, same) or script
 
 
 def _part(edits: Edits, places: Sequence[int]) -> Edits:
@@ -108,26 +107,26 @@ def _less(script: Script, places: Callable[[Script], list[Place]], same: Judge) 
     while True:
         there = places(script)
         pieces = [there[start : start + length] for start in range(0, len(there), length)]
-        able = [piece for piece, good in zip(pieces, _tried(script, pieces, same), strict=True) if good]
-        smaller = _together(script, able, same)
-        if smaller is script:
+        smaller = _together(pieces, partial(_without, script), same)
+        if smaller is None:
             if length == 1:
                 return script
             length = max(1, length // 2)
-        script = smaller
+        script = smaller or script
 
 
-def _together(script: Script, pieces: Sequence[Sequence[Place]], same: Judge) -> Script:
-    """Leaves out all pieces, or half of them, and so on: at least one."""
-    while pieces:
-        smaller = without(script, [place for piece in pieces for place in piece])
-        if smaller and (len(pieces) == 1 or same([smaller])[0]):
-            return smaller
-        pieces = pieces[: len(pieces) // 2]
-    return script
+def _without(script: Script, pieces: Sequence[Sequence[Place]]) -> Script | None:
+    return without(script, [place for piece in pieces for place in piece])
 
 
-def _tried(script: Script, pieces: Sequence[Sequence[Place]], same: Judge) -> list[bool]:
-    cut = [without(script, piece) for piece in pieces]
-    answers = iter(same([one for one in cut if one]))
-    return [bool(one) and next(answers) for one in cut]
+def _together(changes: Sequence[T], made: Callable[[Sequence[T]], Script | None], same: Judge) -> Script | None:
+    """Makes those changes that can be made alone, all of them, or half of them, and so on: at least one, if any can."""
+    alone = [made([change]) for change in changes]
+    answers = iter(same([one for one in alone if one]))
+    able = [change for change, one in zip(changes, alone, strict=True) if one and next(answers)]
+    while able:
+        changed = made(able)
+        if changed and (len(able) == 1 or same([changed])[0]):
+            return changed
+        able = able[: len(able) // 2]
+    return None
