@@ -41,8 +41,8 @@ def fuzzing_ratios(
 ) -> tuple[Ratio, ...]:
     """Returns the ratios of cases a second, all ways in turn, on two machines that are running already: `kept`, with
     the agent and the events that campaigns keep, and `beside`, where the function stays probed and the agent is one
-    over SSH, as it was before campaigns kept anything. Each round has other cases, as the
-    model keeps the verdicts of programs that it knows. The model is asked as campaigns ask it, for all engines."""
+    over SSH, as it was before campaigns kept anything. Each round has other cases, as the model keeps the verdicts of
+    programs that it knows. The model is asked as campaigns ask it, for all engines."""
     lane, rules, engines = str(kept.kernel), kept.environment(Engine.JIT).rules, _engines(kept)
     grouped, before, guest, predicted = [], [], [], []
     if rules.entry_probes:

@@ -84,6 +84,11 @@ class Environment:
         )
 
     @cached_property
+    def of_any_engine(self) -> Environment:
+        """Returns the same kernel whichever engine runs its programs, by which what holds for both is kept."""
+        return replace(self, engine="")
+
+    @cached_property
     def recorded(self) -> Era:
         """Returns the rules of the kernel as its records have them; raises UserError when nothing is known of its
         release or its architecture."""

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from harness.lowering.executor import Missed, Observed
 from harness.model.engines import engine_matters
@@ -29,7 +28,7 @@ class Predictions:
         """Returns what `harness.run.judging.predict` does."""
         if not self._shared or isinstance(seen, Missed) or engine_matters(model.environment, seen.script):
             return predict(model, seen)
-        environment = replace(model.environment, engine="")
+        environment = model.environment.of_any_engine
         whose, outcomes, predictions = self._kept.pop(seen.script.name, (None, (), []))
         if whose == environment and outcomes == seen.outcomes:
             return predictions

@@ -195,7 +195,7 @@ def _asked(
     calls of programs with functions: other programs have the same verdict on both."""
     calls = frozenset([one.imm for one in references.instructions if one.code == _CALL and not one.src])
     return (
-        _of_any_engine(environment),
+        environment.of_any_engine,
         calls.intersection(environment.only_compiled),
         Helper.TAIL_CALL in calls and (context.tail_calls_of_functions, context.interpreted),
         operation.type,
@@ -205,11 +205,6 @@ def _asked(
         references.instructions,
         references.shapes(),
     )
-
-
-@lru_cache(maxsize=_KERNELS)
-def _of_any_engine(environment: Environment) -> Environment:
-    return replace(environment, engine="")
 
 
 _said: dict[Hashable, list[Verdict | Unpredicted]] = {}
