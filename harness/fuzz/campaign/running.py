@@ -60,10 +60,9 @@ def run(
     todo = [numbers for numbers in campaign.ranges() if numbers.start not in through]
     if todo:
         with Journal(folder) as written:
-            share = crew is not None or (jobs > len(campaign.places) and board is None)
-            number = min(jobs if share else min(jobs, len(campaign.places)), len(todo) * len(campaign.places))
+            number = 1 if board else min(jobs, len(todo) * len(campaign.places))
             with crew or Processes(number, work) as slots:
-                _Running(campaign, folder, share, totals, written, board, slots, corpus, say).run(todo, tell, minutes)
+                _Running(campaign, folder, totals, written, board, slots, corpus, say).run(todo, tell, minutes)
 
 
 class Slot(Protocol):
@@ -107,7 +106,6 @@ class _Running:
         self,
         campaign: Campaign,
         folder: Path,
-        share: bool,
         totals: Totals,
         written: Journal,
         board: OnBoard | None,
@@ -117,7 +115,7 @@ class _Running:
     ) -> None:
         self._campaign, self._folder, self._board = campaign, folder, board
         self._totals, self._written = totals, written
-        self._share, self._slots, self._corpus, self._say = share, slots, corpus, say
+        self._slots, self._corpus, self._say = slots, corpus, say
         self._parts: dict[range, list[Done]] = defaultdict(list)
         self._began: dict[range, float] = {}
         self._tries: Counter[tuple[str, range]] = Counter()
@@ -140,7 +138,7 @@ class _Running:
 
     def _hand_out(self, schedule: Schedule) -> None:
         slots = list(self._slots.all())
-        machines = len(slots) if self._share else 1
+        machines = len(slots)
         idle = [slot for slot in slots if slot.able]
         idle.sort(key=lambda slot: not schedule.able(slot.place, machines))  # a machine that is there goes on
         for slot in idle:

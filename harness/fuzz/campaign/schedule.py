@@ -9,9 +9,10 @@ from collections.abc import Iterable, Sequence
 
 from harness.fuzz.campaign.plan import Place
 
-AHEAD = 4
-"""How many ranges a machine of a place may be ahead of the last place, so that what waits for that stays small; and how
-many a machine runs before it makes room for another one, where there are fewer at once than places."""
+AHEAD = 8
+"""How many ranges a machine of a place may be ahead of the last place, so that what waits for that stays small, and a
+kill costs little; and how many it runs before it helps that place, or makes room for another one, which takes as long
+as half a range."""
 
 
 class Schedule:

@@ -83,6 +83,14 @@ def slow(task: Task) -> Done:
     return work(task)
 
 
+def slow_at_the_second_place(task: Task) -> Done:
+    """Notes which processes work there."""
+    if task.place == PLACES[1]:
+        (task.folder / f"process-{os.getpid()}").touch()
+        time.sleep(0.05)
+    return work(task)
+
+
 def endless_behind_the_first(task: Task) -> Done:
     """Ends with the first range only, when another process is in the middle of the second one."""
     begun = task.folder / "begun"

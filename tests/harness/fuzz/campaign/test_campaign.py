@@ -41,6 +41,7 @@ from tests.harness.fuzz.campaign.fakes import (
     found,
     hopeless,
     result,
+    slow_at_the_second_place,
 )
 
 KILLS = 10
@@ -341,6 +342,24 @@ def test_as_many_machines_as_there_are_have_something_to_do(machines: int) -> No
     assert ranges.next(PLACES[0], machines) is None, "what waits for the first one grows without end"
     assert ranges.done(PLACES[0], range(8))
     assert ranges.next(PLACES[0], machines) == (PLACES[0], range(8 * (AHEAD + machines), 8 * (AHEAD + machines + 1)))
+
+
+def test_a_machine_that_is_ahead_helps_the_place_that_lags() -> None:
+    one = campaign(8 * 30, places=PLACES[:2])
+    ranges = Schedule(one.ranges(), one.places)
+    assert ranges.next(PLACES[1], 2) == (PLACES[1], range(8))
+    while (given := ranges.next(PLACES[0], 2)) and given[0] == PLACES[0]:
+        ranges.done(*given)
+    assert given == (PLACES[1], range(8, 16))
+
+
+def test_all_machines_work_for_the_slowest_place(tmp_path: Path) -> None:
+    one = campaign(8 * 30, places=PLACES[:2])
+    one.write(tmp_path)
+    totals = Totals(one.lanes)
+    run(one, tmp_path, 2, lambda _: None, totals=totals, work=slow_at_the_second_place)
+    assert totals.cases == one.cases
+    assert len(list(tmp_path.glob("process-*"))) == 2
 
 
 def test_what_was_lost_by_many_machines_is_run_by_one() -> None:
