@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory
 import click
 from rich.console import Console
 
+from harness.benchmarks import spending
 from harness.benchmarks.batching import batching_ratios
 from harness.benchmarks.boot import boot_ratio
 from harness.benchmarks.conformance import conformance, table
@@ -144,13 +145,19 @@ def _boots(console: Console, asked: Asked, folder: Path) -> Iterator[Ratio]:
 
 
 def _cases(console: Console, asked: Asked, folder: Path) -> Iterator[Ratio]:
+    """Prints where a generated case's time goes, too."""
+    by_place: dict[str, Mapping[str, float]] = {}
     for name, arch in _places(asked.names):
         listener = LineListener(asked.notify)
         bootable, place = prepare(name, arch.name, listener), folder / name / arch.name
         with lane_session(bootable, place, engine=Engine.JIT, listener=listener) as session:
             yield from batching_ratios(session, asked.rounds, asked.notify)
             with lane_session(bootable, place / "kept", engine=Engine.JIT, listener=listener) as kept:
-                yield from fuzzing_ratios(kept, session, asked.rounds, asked.notify)
+                measured = fuzzing_ratios(kept, session, asked.rounds, asked.notify)
+                by_place[f"{name}/{arch}"] = measured.spent
+                yield from measured.ratios
+    headings, rows = spending.table(by_place)
+    terminal.print_table(console, headings, rows, right=headings[1:])
 
 
 def _memory(console: Console, asked: Asked, folder: Path) -> Iterator[Ratio]:

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from statistics import fmean
 
 from harness.benchmarks.batching import another, run_all
 from harness.benchmarks.ratio import Ratio, seconds
+from harness.benchmarks.spending import LOADING, RUNNING, spent
 from harness.core_scripts.parts import PRCTL
 from harness.fuzz.campaign.plan import Place
 from harness.fuzz.campaign.slots import Slot
@@ -36,15 +39,24 @@ RANGE = 4 * TOGETHER
 _MEBIBYTE = 1 << 20
 
 
+@dataclass(frozen=True)
+class Fuzzing:
+    """The ratios of cases a second, and the seconds of a case in the guest (`harness.benchmarks.spending`)."""
+
+    ratios: tuple[Ratio, ...]
+    spent: Mapping[str, float]
+
+
 def fuzzing_ratios(
     kept: Session[Target], beside: Session[Target], rounds: int, notify: Callable[[str], None]
-) -> tuple[Ratio, ...]:
-    """Returns the ratios of cases a second, all ways in turn, on two machines that are running already: `kept`, with
-    the agent and the events that campaigns keep, and `beside`, where the function stays probed and the agent is one
-    over SSH, as it was before campaigns kept anything. Each round has other cases, as the model keeps the verdicts of
-    programs that it knows. The model is asked as campaigns ask it, for all engines."""
+) -> Fuzzing:
+    """Measures cases a second, all ways in turn, on two machines that are running already: `kept`, with the agent and
+    the events that campaigns keep, and `beside`, where the function stays probed and the agent is one over SSH, as it
+    was before campaigns kept anything. Each round has other cases, as the model keeps the verdicts of programs that it
+    knows. The model is asked as campaigns ask it, for all engines. One ratio is the most that any way could be: cases
+    of which the guest did nothing but load their programs and run them."""
     lane, rules, engines = str(kept.kernel), kept.environment(Engine.JIT).rules, _engines(kept)
-    grouped, before, guest, predicted = [], [], [], []
+    grouped, before, guest, predicted, costs = [], [], [], [], []
     if rules.entry_probes:
         kept.executor.keep_probes((PRCTL,), TOGETHER)
         keep_armed(beside.target, beside.executor.guest.tracing, (PRCTL,))
@@ -63,10 +75,14 @@ def fuzzing_ratios(
             grouped.append(COUNT / took[-1])
             guest.append(COUNT * len(engines) / sum(took))
             predicted.append(COUNT * len(engines) / seconds(partial(_predict, kept, seen)))
-    return (
+            costs.append(spent(kept.executor, scripts, TOGETHER))
+    most = tuple(1 / (cost[LOADING] + cost[RUNNING]) for cost in costs)
+    ratios = (
         Ratio(f"{lane}: fuzzing with what is kept / without", "cases/s", tuple(grouped), tuple(before), "at least 5"),
+        Ratio(f"{lane}: loading and running alone / without", "cases/s", most, tuple(before), ""),
         Ratio(f"{lane}: fuzzing, the model / the guest", "cases/s", tuple(predicted), tuple(guest), "at least 1"),
     )
+    return Fuzzing(ratios, {what: fmean(cost[what] for cost in costs) for what in costs[0]})
 
 
 def _engines(session: Session[Target]) -> tuple[Engine, ...]:

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import pytest
 
 from harness.benchmarks import fuzzing
+from harness.benchmarks.spending import LOADING, MAPS, RUNNING
 from harness.core_scripts.parts import PRCTL
 from harness.fuzz.campaign import slots
 from harness.fuzz.campaign.work import Task
@@ -64,6 +65,19 @@ class Slot:
 
 
 @pytest.fixture(autouse=True)
+def timed(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
+    """How many cases were timed in the guest, and how many in a process."""
+    asked: list[tuple[int, int]] = []
+
+    def spent(_: object, scripts: Sequence[Script], together: int) -> dict[str, float]:
+        asked.append((len(scripts), together))
+        return {LOADING: 0.002 * len(asked), RUNNING: 0.001 * len(asked), MAPS: 0.5}
+
+    monkeypatch.setattr(fuzzing, "spent", spent)
+    return asked
+
+
+@pytest.fixture(autouse=True)
 def armed(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
     """The functions that are probed on the other machine."""
     there: list[tuple[str, ...]] = []
@@ -77,11 +91,24 @@ def test_the_baseline_is_groups_without_what_campaigns_keep(
     monkeypatch.setattr(fuzzing, "COUNT", 6)
     kept, beside = Executor(), Executor()
     monkeypatch.setattr(fuzzing, "another", lambda _: beside)
-    fast, model = fuzzing.fuzzing_ratios(fake_session(kept), fake_session(Executor()), 2, lambda _: None)
+    measured = fuzzing.fuzzing_ratios(fake_session(kept), fake_session(Executor()), 2, lambda _: None)
+    fast, _, model = measured.ratios
     assert kept.runs == [(6, fuzzing.TOGETHER, (PRCTL,))] * 6  # warm, then twice, on two engines
     assert beside.runs == [(6, fuzzing.TOGETHER, ())] * 3 and armed == [(PRCTL,)]
     assert kept.engines == [Engine.INTERP, Engine.JIT] * 4
     assert len(fast.pairs) == len(model.pairs) == 2  # the first time is not measured
+
+
+def test_the_most_that_any_way_could_be_is_what_loading_and_running_take(
+    monkeypatch: pytest.MonkeyPatch, timed: list[tuple[int, int]]
+) -> None:
+    monkeypatch.setattr(fuzzing, "COUNT", 6)
+    monkeypatch.setattr(fuzzing, "another", lambda _: Executor())
+    measured = fuzzing.fuzzing_ratios(fake_session(Executor()), fake_session(Executor()), 2, lambda _: None)
+    fast, most, _ = measured.ratios
+    assert timed == [(6, fuzzing.TOGETHER)] * 2
+    assert most.measured == pytest.approx((1 / 0.003, 1 / 0.006)) and most.baseline == fast.baseline
+    assert measured.spent == pytest.approx({LOADING: 0.003, RUNNING: 0.0015, MAPS: 0.5})
 
 
 def test_a_kernel_that_has_one_engine_is_measured_on_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,7 +116,7 @@ def test_a_kernel_that_has_one_engine_is_measured_on_it(monkeypatch: pytest.Monk
     kept = Executor()
     kept.lacks = Engine.INTERP
     monkeypatch.setattr(fuzzing, "another", lambda _: Executor())
-    fast, model = fuzzing.fuzzing_ratios(fake_session(kept), fake_session(Executor()), 1, lambda _: None)
+    fast, _, model = fuzzing.fuzzing_ratios(fake_session(kept), fake_session(Executor()), 1, lambda _: None).ratios
     assert kept.engines == [Engine.INTERP, Engine.JIT, Engine.JIT, Engine.JIT]
     assert model.baseline == fast.measured
 
