@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,11 +12,13 @@ from click.core import ParameterSource
 
 from harness.fuzz.campaign.chosen import chosen
 from harness.fuzz.campaign.work import share_of, understood
-from harness.fuzz.finding.files import read
+from harness.fuzz.finding.files import Finding, read
 from harness.jobs.options import chosen_places, cold, jobs, lanes, on_divergence, output, target
 from harness.jobs.start import carry_out
-from harness.lane import listed
+from harness.lane import listed, select
+from harness.run.choice import known_lanes
 from hil import terminal
+from hil.errors import UserError
 
 
 @click.command()
@@ -46,11 +49,27 @@ def replay(
     The exit status is that of `hil run`.
     """
     console = terminal.console()
-    findings = [read(path) for path in cases]
-    given = click.get_current_context().get_parameter_source("lanes") is ParameterSource.COMMANDLINE
-    wanted = listed(lanes) if given else list(dict.fromkeys(lane for one in findings for lane in one.lanes))
+    findings = {path: read(path) for path in cases}
+    context = click.get_current_context()
+    given = context.get_parameter_source("lanes") is ParameterSource.COMMANDLINE
+    if not given and context.params["target"] is None:
+        _check_lanes(findings)
+    wanted = listed(lanes) if given else list(dict.fromkeys(lane for one in findings.values() for lane in one.lanes))
     places = chosen_places(wanted, console)
-    scripts = tuple(dict.fromkeys(one.script for one in findings))
+    scripts = tuple(dict.fromkeys(one.script for one in findings.values()))
     shares = [share_of(place, scripts, places.board) for place in chosen(places, console)]
     plan = tuple(replace(share, known=understood(share, scripts)) for share in shares)
     return carry_out(console, plan, output, jobs, on_divergence=on_divergence).exit_status
+
+
+def _check_lanes(findings: Mapping[Path, Finding]) -> None:
+    """Raises UserError for a finding that was seen on a lane that this host does not know: on a board, on a kernel that
+    was imported elsewhere."""
+    for path, one in findings.items():
+        try:
+            select(one.lanes, known_lanes(one.lanes))
+        except UserError as error:
+            raise UserError(
+                f"{path} was seen where it cannot be run here: {error.what}",
+                remedy="give --lanes to run it elsewhere; `hil lanes` lists all",
+            ) from None

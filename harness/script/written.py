@@ -7,6 +7,7 @@ hexadecimal, and a program's code is a line an instruction, its text behind the 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from enum import Enum
@@ -18,6 +19,7 @@ from harness.abi import capabilities
 from harness.isa.instruction import SIZE, decode
 from harness.isa.text import listing
 from harness.script import needs, operations, outcome, processes, surroundings, values
+from harness.script.brief import brief
 from harness.script.malformed import Malformed
 from harness.script.needs import Need
 from harness.script.operations import Script
@@ -26,6 +28,8 @@ from hil.errors import UserError
 
 _MODULES: tuple[ModuleType, ...] = (operations, processes, surroundings, values, outcome, needs, capabilities)
 _IS = "is"
+_PARTS = {"name": str, "sentence": str, "needs": list, "operations": list}
+"""What a written script has, by its type as JSON."""
 
 
 def written(script: Script) -> dict[str, Any]:
@@ -40,20 +44,35 @@ def written(script: Script) -> dict[str, Any]:
 
 def read(data: Any, name: str) -> Script:
     """Returns the script that `written` made `data` of; raises UserError, which calls it `name`, when it is none, and
-    Malformed for operations that make no sense."""
+    Malformed, which does so too, for operations that make no sense."""
+    remedy = "write it anew, or use the hil that wrote it"
     try:
-        parts = tuple(_read(one) for one in data["operations"])
-        needed = frozenset(Need[one] for one in data.get("needs", ()))
+        if not isinstance(data, Mapping):
+            raise ValueError(f"it is {data!r}")
+        json.dumps(data, ensure_ascii=False).encode()  # ValueError for half a character, which nothing could print
+        whole = {"needs": [], **data}
+        for part, kind in _PARTS.items():
+            if not isinstance(whole[part], kind):
+                raise ValueError(f"its {part} is {whole[part]!r}")
+        parts = tuple(map(_read, whole["operations"]))
+        needed = frozenset(Need[one] for one in whole["needs"])
         for part in parts:
             if not isinstance(part, operations.Operation):
                 raise ValueError(f"{part!r} is no operation")
-        return Script(str(data["name"]), str(data["sentence"]), parts, needs=needed)
-    except Malformed:
-        raise
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
-        raise UserError(
-            f"{name} has no script: {error!r}", remedy="write it anew, or use the hil that wrote it"
-        ) from None
+        return Script(whole["name"], whole["sentence"], parts, needs=needed)
+    except Malformed as wrong:
+        raise Malformed(f"{name} has a script that makes no sense: {wrong.what}", remedy=remedy) from None
+    except (UserError, KeyError, TypeError, ValueError, AttributeError, IndexError, RecursionError) as error:
+        raise UserError(f"{name} has no script: {brief(_why(error))}", remedy=remedy) from None
+
+
+def _why(error: Exception) -> str:
+    match error:
+        case KeyError():
+            return f"{error} is missing, or not known"
+        case RecursionError():
+            return "there are too many brackets in each other"
+    return str(error)
 
 
 def _written(value: Any) -> Any:

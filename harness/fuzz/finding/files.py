@@ -145,12 +145,17 @@ def read(path: Path) -> Finding:
     remedy = "name a file of the folder `findings` of a campaign"
     try:
         data = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise UserError(f"cannot read {path}: {error}", remedy=remedy) from error
-    if not isinstance(data, dict) or data.get("format") != _FORMAT:
-        raise UserError(f"{path} is no finding that this hil reads", remedy=remedy)
-    lanes = data.get("lanes")
-    if not isinstance(lanes, list) or not all(isinstance(lane, str) for lane in lanes):
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}", remedy=remedy) from error
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{path} is damaged, or no finding: {error}", remedy=remedy) from error
+    if not isinstance(data, dict) or "format" not in data:
+        raise UserError(f"{path} is no finding", remedy=remedy)
+    if data["format"] != _FORMAT:
+        raise UserError(f"{path} has another format than this hil reads", remedy="use the hil that wrote it")
+    lanes, verdict, reason = (data.get(part) for part in ("lanes", "verdict", "reason"))
+    if not isinstance(lanes, list) or not lanes or not all(isinstance(lane, str) for lane in lanes):
         raise UserError(f"{path} names no lanes", remedy=remedy)
-    script = read_script(data.get("script"), str(path))
-    return Finding(script, tuple(lanes), str(data.get("verdict")), str(data.get("reason")))
+    if not isinstance(verdict, str) or not isinstance(reason, str):
+        raise UserError(f"{path} does not say what was seen", remedy=remedy)
+    return Finding(read_script(data.get("script"), str(path)), tuple(lanes), verdict, reason)

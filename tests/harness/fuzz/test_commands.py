@@ -104,6 +104,16 @@ def test_a_corpus_that_cannot_be_written_is_told_before_anything_is_run() -> Non
     assert isinstance(error, UserError) and "--corpus /proc/nowhere cannot be written" in str(error)
 
 
+def test_a_finding_of_a_kernel_that_is_not_known_here_is_told(tmp_path: Path) -> None:
+    for number, lane in enumerate((LANE, "debian-99/arm64/jit")):
+        found = ScriptResult(lane, f"case-1-{number}", Verdict.DIVERGE, "it differs")
+        write(tmp_path, whole(showing(found.script), found, "it was found before"), {})
+    files = {json.loads(path.read_text())["lanes"][0]: path for path in tmp_path.glob("*.json")}
+    error = CliRunner().invoke(replay, [*map(str, files.values())]).exception
+    assert isinstance(error, UserError) and "--lanes" in error.remedy
+    assert error.what.startswith(f"{files['debian-99/arm64/jit']} was seen where it cannot be run here: unknown lane")
+
+
 def test_a_finding_that_is_understood_by_now_is_known_when_it_is_replayed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -24,7 +24,6 @@ from harness.isa.assemble import R0, R1, exit_, ja, jeq_imm, ld_imm64, mov64_imm
 from harness.isa.instruction import Instruction
 from harness.run.results import OperationReport, ScriptResult
 from harness.script.operations import LoadProgram, ProgramType, Script
-from hil.errors import UserError
 from tests.harness.fuzz.finding.models import LANE, SESSION, WHERE, first_difference, mistaken
 
 MOST = 8
@@ -146,16 +145,6 @@ def test_a_fault_in_making_the_c_program_costs_that_alone(
     assert found.after <= MOST < found.before
     assert (found.c, found.why_no_c) == ("", "the bench failed at it: OverflowError: too large")
     assert "there is no C program of a smaller" in caplog.text
-
-
-@pytest.mark.parametrize(
-    "text", ["", "[]", "{}", '{"format": 1}', '{"format": 1, "lanes": ["a"]}', '{"format": 9}', "\ud800"]
-)
-def test_what_is_no_finding_is_told(text: str, tmp_path: Path) -> None:
-    path = tmp_path / "f.json"
-    path.write_bytes(text.encode("utf-8", "surrogatepass"))
-    with pytest.raises(UserError):
-        files.read(path)
 
 
 def differing(operation: str, predicted: str, observed: str, blame: Blame = Blame.MODEL) -> ScriptResult:
