@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import shutil
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -28,10 +29,11 @@ STARTING, A_CASE = 300.0, 1.0
 the slowest guests carry out ten a second."""
 _slots: dict[tuple[str, int], Slot] = {}
 """The processes of this worker, by the campaign and the guest that each has."""
-_abandoned: set[str] = set()
-"""Campaigns that were interrupted: a task of theirs may still be about to begin."""
+_over: set[str] = set()
+"""Campaigns that ended, or were interrupted: a task of theirs may still be about to begin."""
 _busy: dict[tuple[str, int], threading.Lock] = {}
-"""Held while a process has a task: dask bounds how many tasks run, not whether two have one guest's number."""
+"""Held by the thread that may use a process's connection and close it: dask bounds how many tasks run, not whether two
+have one guest's number, and campaigns end in another thread than tasks run in."""
 
 
 class Late(Exception):
@@ -75,12 +77,13 @@ def check(guest: int, wanted: Wanted, place: Place, campaign: str, work: Work) -
 
 def perform(guest: int, task: Task, campaign: str, work: Work) -> Done:
     """Carries out a task in the process of a guest; raises Died, Late or HilError."""
-    folder, key = _folder(campaign), (campaign, guest)
+    key = campaign, guest
     with _busy.setdefault(key, threading.Lock()):
         slot = _slots.get(key) or _slots.setdefault(key, Slot(work))
         try:
-            if campaign in _abandoned:  # asked when the slot is there for `abandon` to see
-                raise Died("its campaign was interrupted")
+            if campaign in _over:  # asked when the slot is there for `_put_away` to see
+                raise Died("its campaign is over")
+            folder = _folder(campaign)
             slot.give(replace(task, folder=folder))
             if not slot.connection.poll(allowance(task)):
                 raise Late(f"it took more than {allowance(task):.0f} s")
@@ -89,31 +92,35 @@ def perform(guest: int, task: Task, campaign: str, work: Work) -> Done:
             _slots.pop(key, None)
             slot.kill()
             raise
-    _keep(done, folder)
+        _keep(done, folder)  # before `dismiss` can remove the folder
     return replace(done, task=task)
 
 
 def abandon(campaign: str) -> None:
     """Ends this worker's processes of a campaign that was interrupted, and what they are at; what it kept stays."""
-    _abandoned.add(campaign)
-    for slot in _taken(campaign):
-        if slot.task is None:
-            slot.kill()
-        else:
-            slot.interrupt()  # `perform` puts it away
+    _put_away(campaign, Slot.kill)
 
 
 def dismiss(campaign: str) -> None:
     """Ends this worker's processes of a campaign, and removes what it kept of it, which is recorded elsewhere now."""
-    for slot in _taken(campaign):
-        slot.end()
+    _put_away(campaign, Slot.end)
     shutil.rmtree(_folder(campaign), ignore_errors=True)
 
 
-def _taken(campaign: str) -> list[Slot]:
-    """Takes the slots of a campaign away, of a dictionary that other threads change meanwhile."""
-    found = [_slots.pop(key, None) for key in list(_slots) if key[0] == campaign]
-    return [slot for slot in found if slot]
+def _put_away(campaign: str, end: Callable[[Slot], None]) -> None:
+    """Ends the idle processes of a campaign by `end`, and interrupts the others, of which `perform` takes leave."""
+    _over.add(campaign)
+    for key in [key for key in list(_busy) if key[0] == campaign]:  # which other threads change meanwhile
+        idle = _busy[key].acquire(blocking=False)
+        if not idle:
+            if at_work := _slots.get(key):
+                at_work.interrupt()
+            _busy[key].acquire()
+        try:
+            if slot := _slots.pop(key, None):  # one whose task was through before the interrupt is left
+                end(slot) if idle else slot.kill()
+        finally:
+            _busy[key].release()
 
 
 def _keep(done: Done, folder: Path) -> None:

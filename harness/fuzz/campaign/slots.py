@@ -91,7 +91,7 @@ class Slot:
 
     def interrupt(self) -> None:
         """Ends the process at once, and its machine with it, for a thread that does not own the slot: the one that
-        waits for the process meets its end."""
+        does meets its end, and calls `kill`."""
         self._process.kill()
 
     def end(self) -> None:
@@ -103,11 +103,11 @@ class Slot:
         self.kill()
 
     def kill(self) -> None:
-        """Ends the process at once, and its machine with it; harmless when repeated."""
+        """Ends the process at once, and its machine with it; harmless when repeated. As all methods but `interrupt`, it
+        is for one thread at a time: another one could use a descriptor that was closed, and is somebody else's now."""
         self._process.kill()
         self._process.wait()
-        with contextlib.suppress(OSError):
-            self.connection.close()
+        self.connection.close()
         life, self._life = self._life, -1
         if life >= 0:
             os.close(life)

@@ -165,6 +165,6 @@ def test_a_task_of_an_abandoned_campaign_does_not_begin(tmp_path: Path, monkeypa
     """It may be on its way to the worker when the campaign is interrupted."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     remote.abandon("abandoned")
-    with pytest.raises(Died, match="interrupted"):
+    with pytest.raises(Died, match="is over"):
         remote.perform(0, Task(PLACES[0], "programs", 1, range(8), Path()), "abandoned", fakes.work)
     assert not remote._slots
