@@ -6,6 +6,9 @@ Mistakes of the user and failures of the bench are different classes, because a 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 
 class HilError(Exception):
     """Base of every error that is shown as one line instead of a traceback.
@@ -24,6 +27,16 @@ class HilError(Exception):
 
     def __str__(self) -> str:
         return f"{self.what}; {self.remedy}" if self.remedy else self.what
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Gives it to another process as it is, whatever its class takes to be made."""
+        return _as_it_was, (type(self), self.args, vars(self))
+
+
+def _as_it_was(kind: type[HilError], arguments: tuple[object, ...], attributes: Mapping[str, object]) -> HilError:
+    error = kind.__new__(kind, *arguments)
+    vars(error).update(attributes)
+    return error
 
 
 class UserError(HilError):

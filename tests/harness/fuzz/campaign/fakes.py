@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import signal
 import sys
@@ -25,6 +26,7 @@ from harness.judged import Judged
 from harness.lane import Engine
 from harness.run.results import OperationReport, ScriptResult, Tally
 from harness.script.operations import CreateMap, Script
+from hil.cache import Unusable
 from hil.errors import BenchError
 from tests.waiting import until
 
@@ -135,6 +137,10 @@ def hopeless(_: Task) -> Done:
 
 def faulty(_: Task) -> Done:
     raise ValueError("a fault of the bench")
+
+
+def full(_: Task) -> Done:
+    raise Unusable("/cache", errno.ENOSPC)
 
 
 def faulty_at_first(task: Task) -> Done:

@@ -39,6 +39,7 @@ from tests.harness.fuzz.campaign.fakes import (
     faulty_at_first,
     files,
     found,
+    full,
     hopeless,
     result,
     slow_at_the_second_place,
@@ -205,6 +206,12 @@ def test_a_fault_of_the_bench_ends_the_campaign_with_its_trace(tmp_path: Path) -
     assert "ValueError: a fault of the bench" in caught.value.details
     assert "cases 0 to 7 of programs, seed 1, on one/x86_64" in str(caught.value)
     assert not list(journal.read(tmp_path)), "cases are through that nobody ran"
+
+
+def test_a_cache_that_cannot_be_used_ends_the_campaign_with_what_is_wrong(tmp_path: Path) -> None:
+    one = campaign(8)
+    with pytest.raises(BenchError, match="cannot use the cache at /cache: No space left on device; free space there"):
+        run(one, tmp_path, 1, lambda _: None, totals=Totals(one.lanes), work=full)
 
 
 def test_a_fault_that_passes_costs_its_range_a_second_run(tmp_path: Path) -> None:
