@@ -23,16 +23,21 @@ _log = logging.getLogger(__name__)
 NOT_FOUND = 127
 """The status of a program that does not exist."""
 
+
+class NotInstalled(BenchError):
+    """A program of the host is missing, so that trying again does not help."""
+
+
 _lock = threading.Lock()
 _running: set[subprocess.Popen[str]] = set()
 _refused = 0
 
 
 def require(program: str, package: str) -> Path:
-    """Returns the path of `program`; raises BenchError, which names the Debian package, when it is not installed."""
+    """Returns the path of `program`; raises NotInstalled, which names the Debian package, when there is none."""
     path = shutil.which(program)
     if path is None:
-        raise BenchError(f"{program} is not installed", remedy=f"install it, on Debian: apt-get install {package}")
+        raise NotInstalled(f"{program} is not installed", remedy=f"install it, on Debian: apt-get install {package}")
     return Path(path)
 
 

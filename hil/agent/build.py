@@ -18,12 +18,13 @@ from hil.errors import BenchError
 
 
 def agent_binary(arch: Architecture) -> Path:
-    """The path of the statically linked agent for `arch`; raises BenchError when its compiler is missing or fails."""
+    """The path of the statically linked agent for `arch`; raises NotInstalled without its compiler, BenchError
+    when that fails."""
     if ready := prebuilt(arch):
         return ready
     compiler = shutil.which(arch.gcc)
     if compiler is None:
-        raise BenchError(
+        raise programs.NotInstalled(
             f"no C compiler for {arch}: {arch.gcc} is not installed",
             remedy=f"install the Debian package {arch.gcc_package}",
         )

@@ -150,6 +150,8 @@ class Cluster:
     """The crew of a campaign on a cluster. `where` is a scheduler's address, the file that describes one, or `local:N`
     for N workers on this host; `tell` receives what there is to say of workers."""
 
+    one_host = False
+
     def __init__(
         self, where: str, campaign: Campaign, work: Work = carry_out, tell: Callable[[str], None] = _log.warning
     ) -> None:

@@ -21,12 +21,15 @@ from harness.fuzz.campaign.work import Done, Task, carry_out
 from harness.fuzz.finding.files import FOLDER, collect, write
 from harness.session import OnBoard
 from hil import signals
-from hil.errors import BenchError, HilError, os_error
+from hil.errors import BenchError, HilError, UserError, os_error
+from hil.programs import NotInstalled
 
 _log = logging.getLogger(__name__)
 
 TRIES = 3
 """How often a task is given to a process before the bench gives up, when each ends in the middle of it, or fails."""
+_LASTING = (UserError, NotInstalled)
+"""Failures that are the same however often a task is given to a process of the same host."""
 
 Tell = Callable[[Totals], None]
 
@@ -51,7 +54,8 @@ def run(
     done again.
 
     A signal (`hil.signals`) ends it; so does a kill, and either costs the ranges that were under way. Raises BenchError
-    when the journal cannot be written, or nothing comes of a task whoever is given it.
+    when the journal cannot be written, or nothing comes of a task whoever is given it; UserError and NotInstalled as
+    soon as a task fails of one, where trying again does not help.
     """
     through = set()
     for entry in journal.read(folder):
@@ -83,7 +87,11 @@ class Slot(Protocol):
 
 
 class Crew(Protocol):
-    """What carries out tasks, one at a time in each of its slots. A context manager that puts all of it away."""
+    """What carries out tasks, one at a time in each of its slots. A context manager that puts all of it away.
+
+    `one_host` says whether all slots are on one host, so that what one of them lacks all do."""
+
+    one_host: bool
 
     def __enter__(self) -> Crew: ...
 
@@ -170,8 +178,11 @@ class _Running:
         return True
 
     def _failed(self, task: Task, failure: Died | HilError) -> None:
-        """Notes that nothing came of a task. Raises BenchError when that happened too often, so that a bench that
-        cannot run cases ends, and leaves them to be run, instead of being through with all of them in a moment."""
+        """Notes that nothing came of a task. Raises the failure where it lasts, BenchError after too many of them,
+        so that a bench that cannot run cases ends, and leaves them to be run, instead of being through with all of them
+        in a moment."""
+        if self._slots.one_host and isinstance(failure, _LASTING):
+            raise failure
         self._tries[str(task.place), task.numbers] += 1
         first, last = task.numbers.start, task.numbers.stop - 1
         what = f"cases {first} to {last} of {task.of}, seed {task.seed}, on {task.place}"

@@ -116,6 +116,8 @@ class Slot:
 class Processes:
     """As many slots as there are machines at once. It is a context manager."""
 
+    one_host = True
+
     def __init__(self, number: int, work: Work) -> None:
         self._number, self._work = number, work
         self._slots: list[Slot] = []

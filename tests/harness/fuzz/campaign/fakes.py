@@ -26,8 +26,10 @@ from harness.judged import Judged
 from harness.lane import Engine
 from harness.run.results import OperationReport, ScriptResult, Tally
 from harness.script.operations import CreateMap, Script
+from hil import programs
 from hil.cache import Unusable
 from hil.errors import BenchError
+from hil.kernels.store import NotCached
 from tests.waiting import until
 
 PLACES = tuple(Place(kernel, "x86_64", tuple(Engine), "6.1") for kernel in ("one", "two", "three"))
@@ -129,6 +131,16 @@ def unable_at_the_second_place(task: Task) -> Done:
     return slow(task)
 
 
+def without_emulator_at_first(task: Task) -> Done:
+    """The program is missing on the first worker that gets more than the case that is known."""
+    first = Path(os.environ["HIL_TEST_UNRELIABLE"])
+    if task.of != CANARY:
+        with contextlib.suppress(FileExistsError):
+            first.mkdir()
+            without_emulator(task)
+    return slow(task)
+
+
 def hopeless(_: Task) -> Done:
     """Its process is always killed."""
     os.kill(os.getpid(), signal.SIGKILL)
@@ -141,6 +153,15 @@ def faulty(_: Task) -> Done:
 
 def full(_: Task) -> Done:
     raise Unusable("/cache", errno.ENOSPC)
+
+
+def without_emulator(_: Task) -> Done:
+    programs.require("qemu-system-absent", "qemu-system-x86")
+    raise AssertionError
+
+
+def without_kernel(_: Task) -> Done:
+    raise NotCached("no kernel", remedy="import it")
 
 
 def faulty_at_first(task: Task) -> Done:

@@ -22,11 +22,13 @@ from harness.fuzz.campaign.journal import Entry, Journal
 from harness.fuzz.campaign.plan import RANGE, Campaign
 from harness.fuzz.campaign.running import run
 from harness.fuzz.campaign.schedule import AHEAD, Schedule
+from harness.fuzz.campaign.slots import Work
 from harness.fuzz.campaign.totals import MOST, Totals
 from harness.fuzz.commands import fuzz
 from harness.fuzz.finding.files import FOLDER
 from harness.run.results import OperationReport, ScriptResult
-from hil.errors import BenchError, UserError
+from hil.errors import BenchError, HilError, UserError
+from hil.programs import NotInstalled
 from tests.harness.fuzz.campaign.fakes import (
     PLACES,
     campaign,
@@ -43,6 +45,8 @@ from tests.harness.fuzz.campaign.fakes import (
     hopeless,
     result,
     slow_at_the_second_place,
+    without_emulator,
+    without_kernel,
 )
 
 KILLS = 10
@@ -212,6 +216,27 @@ def test_a_cache_that_cannot_be_used_ends_the_campaign_with_what_is_wrong(tmp_pa
     one = campaign(8)
     with pytest.raises(BenchError, match="cannot use the cache at /cache: No space left on device; free space there"):
         run(one, tmp_path, 1, lambda _: None, totals=Totals(one.lanes), work=full)
+
+
+@pytest.mark.parametrize(
+    ("work", "kind", "told"),
+    [
+        (
+            without_emulator,
+            NotInstalled,
+            "qemu-system-absent is not installed; install it, on Debian: apt-get install qemu-system-x86",
+        ),
+        (without_kernel, UserError, "no kernel; import it"),
+    ],
+)
+def test_what_trying_again_does_not_mend_ends_the_campaign_at_once(
+    work: Work, kind: type[HilError], told: str, tmp_path: Path
+) -> None:
+    one, said = campaign(8), list[str]()
+    with pytest.raises(kind) as caught:
+        run(one, tmp_path, 1, lambda _: None, totals=Totals(one.lanes), work=work, say=said.append)
+    assert str(caught.value) == told and not said
+    assert not list(journal.read(tmp_path)), "cases are through that nobody ran"
 
 
 def test_a_fault_that_passes_costs_its_range_a_second_run(tmp_path: Path) -> None:

@@ -107,6 +107,21 @@ def test_a_worker_that_fails_at_one_place_is_checked_there(tmp_path: Path, monke
     assert "two/x86_64: the bench failed: ValueError('no emulator')" in retired
 
 
+def test_a_program_that_one_worker_lacks_ends_no_campaign(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setenv("HIL_TEST_UNRELIABLE", str(tmp_path / "unreliable"))
+    one = campaign(16, generator=plan.generator(), places=PLACES[:1])
+    one.write(tmp_path)
+    totals, said = Totals(one.lanes), list[str]()
+    with distributed.LocalCluster(
+        n_workers=1, threads_per_worker=1, resources={RESOURCE: 1}, dashboard_address=None, silence_logs=50
+    ) as local:
+        crew = Cluster(local.scheduler_address, one, fakes.without_emulator_at_first)
+        run(one, tmp_path, 1, lambda _: None, totals=totals, crew=crew, say=said.append)
+    assert totals.cases == one.cases
+    assert [line for line in said if "qemu-system-absent is not installed" in line]
+
+
 def test_a_cluster_without_workers_ends_a_campaign(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("harness.fuzz.campaign.cluster.ALONE", 0.0)
     monkeypatch.setattr("harness.fuzz.campaign.cluster._LOOK", 0.01)
