@@ -30,7 +30,7 @@ from harness.script.needs import CPUS
 from hil import cache, guestroot
 from hil.arch import architecture
 from hil.board.board import Board, BoardTarget
-from hil.errors import MachineLost, UserError
+from hil.errors import EXHAUSTED, MachineLost, UserError
 from hil.facts import Facts
 from hil.guestroot import GuestRoot
 from hil.kernels import store
@@ -240,7 +240,7 @@ def _restored(stack: ExitStack, spec: MachineSpec, listener: Listener) -> Sessio
     try:
         return _started(stack, replace(spec, state=state), listener)
     except (MachineLost, cache.Damaged, cache.Unusable) as error:
-        if _was_stopped(error):
+        if _is_of_the_bench(error):
             raise
         listener.warning(f"booted anew, since the saved machine {state.name} could not be used: {error}")
         with suppress(cache.Unusable):  # then it stays, and is tried again
@@ -248,9 +248,12 @@ def _restored(stack: ExitStack, spec: MachineSpec, listener: Listener) -> Sessio
         return None
 
 
-def _was_stopped(error: BaseException | None) -> bool:
-    """Whether the bench itself ended the machine, which says nothing of its state."""
-    return error is not None and (isinstance(error, MachineStopped) or _was_stopped(error.__cause__))
+def _is_of_the_bench(error: BaseException | None) -> bool:
+    """Whether the bench itself ended the machine, or had no descriptors or memory, which says nothing of its state."""
+    if error is None:
+        return False
+    exhausted = isinstance(error, OSError) and error.errno in EXHAUSTED
+    return exhausted or isinstance(error, MachineStopped) or _is_of_the_bench(error.__cause__)
 
 
 def _started(stack: ExitStack, spec: MachineSpec, listener: Listener) -> Session[Machine]:

@@ -5,7 +5,8 @@ A folder appears under its final name in one step and complete, so a reader need
 holds the lock beside it, works in a temporary folder on the same file system, and removes that when it fails.
 
 A folder is sealed: it lists the sha256 of every file in it, and these are checked before a file is used. A file that
-differs is Damaged, and its folder is made again. One that cannot be read is Unusable, and stays: it may be whole.
+differs is Damaged, and its folder is made again. One that cannot be read is Unusable, and stays: it may be whole. What
+a process without descriptors or memory meets is neither.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from filelock import FileLock, Timeout
 
 from hil import programs
 from hil.digest import sha256
-from hil.errors import BenchError
+from hil.errors import EXHAUSTED, BenchError, os_error
 
 _log = logging.getLogger(__name__)
 
@@ -231,7 +232,7 @@ def _own_digest(lines: str) -> str:
 
 
 def check(folder: Path) -> None:
-    """Raise Damaged when a file below `folder` differs from what was sealed, Unusable when one cannot be read.
+    """Raise Damaged when a file below `folder` differs from what was sealed; when one cannot be read, as `reading`.
 
     Reads every file once, which takes a few milliseconds per megabyte.
     """
@@ -249,12 +250,15 @@ def check(folder: Path) -> None:
 
 @contextmanager
 def reading(path: Path) -> Iterator[None]:
-    """Turn an OSError into Damaged when the file of the cache is missing, into Unusable when it cannot be read."""
+    """Turn an OSError into Damaged when the file of the cache is missing, into Unusable when it cannot be read, into
+    another BenchError when the process has no descriptors or memory left."""
     try:
         yield
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
         raise Damaged(f"{path} is damaged: {error.strerror}") from error
     except OSError as error:
+        if error.errno in EXHAUSTED:
+            raise os_error(error, path) from error
         raise Unusable(path, error.errno or errno.EIO) from error
 
 

@@ -6,8 +6,12 @@ Mistakes of the user and failures of the bench are different classes, because a 
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Mapping
 from typing import Any
+
+EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
+"""Errors of a process, or a host, without descriptors or memory: they say nothing of the file they were met at."""
 
 
 class HilError(Exception):
@@ -60,4 +64,8 @@ def os_error(error: OSError, place: object = None) -> BenchError:
     """
     where = error.filename if isinstance(error.filename, str) else place
     what = str(error) if where is None else f"{where}: {error.strerror}"
+    if error.errno in EXHAUSTED:
+        return BenchError(
+            what, remedy="end other programs, use fewer --jobs, or raise the limit (ulimit -n, ulimit -v)"
+        )
     return BenchError(what, remedy="check its disk and its permissions, or name another place")

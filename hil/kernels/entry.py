@@ -127,7 +127,7 @@ def distribution(metadata: Mapping[str, Any], folder: Path) -> Distribution | No
 
 
 def metadata_of(folder: Path) -> dict[str, Any]:
-    """The metadata of the entry; raises Damaged when they are missing or changed, Unusable when they cannot be read."""
+    """The metadata of the entry; raises Damaged when they are missing or changed, else as `cache.reading`."""
     path = folder / METADATA
     try:
         with cache.reading(path):

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import logging
 import os
 import re
@@ -18,7 +17,7 @@ from typing import Any, BinaryIO, TypeVar
 
 from qemu.qmp import EventListener, QMPClient, QMPError
 
-from hil.errors import MachineLost
+from hil.errors import EXHAUSTED, MachineLost
 from hil.machine.feeding import pipe_of
 
 _log = logging.getLogger(__name__)
@@ -107,13 +106,13 @@ class Monitor:
 
     def load(self, source: Path) -> None:
         """Begin to load the machine's state from a file; QEMU was started with `-incoming defer` and ends when that
-        fails. Raises MonitorFailed when the file cannot be opened, OSError when the host has no descriptors left, which
-        says nothing of the file."""
+        fails. Raises MonitorFailed when the file cannot be opened, OSError when the host has no descriptors or memory
+        left, which says nothing of the file."""
         self.execute("migrate-set-capabilities", capabilities=[{"capability": "events", "state": True}])
         try:
             file = source.open("rb", buffering=0)
         except OSError as error:
-            if error.errno in (errno.EMFILE, errno.ENFILE):
+            if error.errno in EXHAUSTED:
                 raise
             raise MonitorFailed(f"the state of the machine cannot be read: {error}") from error
         pipe = pipe_of(file)  # newer releases read plain files under another kind of address: migration/file.c

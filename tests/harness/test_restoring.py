@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -19,7 +21,7 @@ from harness.run.judging import predict, verdict
 from harness.session import Bootable, LineListener, Session, lane_session, prepare
 from hil import cache
 from hil.arch import architecture
-from hil.errors import MachineLost
+from hil.errors import BenchError, HilError, MachineLost
 from hil.kernels import store
 from hil.machine import Machine, MachineSpec, MachineStopped, states
 from hil.target import read_file
@@ -133,6 +135,25 @@ def test_a_machine_that_the_bench_stops_says_nothing_of_its_state(
     warm = Warm(monkeypatch, broken)
     with pytest.raises(MachineLost, match="stream ended"):
         lane_session(warm.bootable, tmp_path).__enter__()
+    assert warm.life == ["restore"]
+
+
+@pytest.mark.parametrize("at", ["a file", "QMP"])
+def test_a_process_without_descriptors_says_nothing_of_a_state(
+    at: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "console").touch()
+    exhausted = OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+    broken: HilError = MachineLost("QMP ended")
+    broken.__cause__ = exhausted
+    if at == "a file":
+        with pytest.raises(BenchError) as caught, cache.reading(tmp_path / "console"):
+            raise exhausted
+        broken = caught.value
+    warm = Warm(monkeypatch, broken)
+    with pytest.raises(HilError) as met:
+        lane_session(warm.bootable, tmp_path).__enter__()
+    assert met.value is broken
     assert warm.life == ["restore"]
 
 

@@ -3,6 +3,7 @@
 
 import errno
 import os
+import resource
 import stat
 import subprocess
 import threading
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from hil import cache
+from hil.errors import BenchError
 from tests.waiting import until
 
 
@@ -161,6 +163,19 @@ def test_an_unreadable_file_is_reported_and_stays(tmp_path: Path, monkeypatch: p
     with pytest.raises(cache.Unusable, match="entry/deep/file: Input/output error; its disk fails"):
         cache.ensure(tmp_path / "entry", lambda _: pytest.fail("made again"))
     assert (tmp_path / "entry/deep/file").read_bytes() == b"content"
+
+
+def test_a_process_without_descriptors_says_nothing_of_the_cache(tmp_path: Path) -> None:
+    cache.ensure(tmp_path / "entry", _made)
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, limits[1]))
+    try:
+        with pytest.raises(BenchError, match=r"sha256sums: Too many open files; .*ulimit") as caught:
+            cache.check(tmp_path / "entry")
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    assert not isinstance(caught.value, cache.Unusable | cache.Damaged)
+    cache.check(tmp_path / "entry")
 
 
 def test_a_seal_is_what_sha256sum_checks(tmp_path: Path) -> None:

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import re
 import subprocess
 import sys
@@ -15,7 +17,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from hil import cache
-from hil.errors import UserError
+from hil.errors import BenchError, UserError
 from hil.pruning import kinds, superfluous
 from hil.pruning.commands import command
 
@@ -119,6 +121,20 @@ def test_debug_symbols_go_with_their_image_and_when_they_were_not_used(
     monkeypatch.setattr("time.time", lambda: now + 8 * DAY)
     assert "not used for 8 days" in pruned().stdout
     assert not here.exists()
+
+
+def test_debug_symbols_stay_when_this_process_cannot_read_of_which_kernel_they_are(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = write(place / "cache/hil/debug-symbols/debian-12-arm64-4567/vmlinux").parent
+
+    def without_descriptors(_: Path) -> bytes:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    monkeypatch.setattr("pathlib.Path.read_bytes", without_descriptors)
+    error = CliRunner().invoke(command, ["prune", "--yes", "debug-symbols"]).exception
+    assert isinstance(error, BenchError) and "Too many open files" in str(error)
+    assert here.exists()
 
 
 @pytest.mark.parametrize("kind", ["states", "symbols"])
