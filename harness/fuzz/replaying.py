@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from harness.jobs.options import chosen_places, cold, jobs, lanes, on_divergence
 from harness.jobs.start import carry_out
 from harness.lane import listed, select
 from harness.run.choice import known_lanes
+from harness.script.operations import Script
 from hil import terminal
 from hil.errors import UserError
 
@@ -56,10 +57,21 @@ def replay(
         _check_lanes(findings)
     wanted = listed(lanes) if given else list(dict.fromkeys(lane for one in findings.values() for lane in one.lanes))
     places = chosen_places(wanted, console)
-    scripts = tuple(dict.fromkeys(one.script for one in findings.values()))
+    scripts = tuple(_named_apart(one.script for one in findings.values()))
     shares = [share_of(place, scripts, places.board) for place in chosen(places, console)]
     plan = tuple(replace(share, known=understood(share, scripts)) for share in shares)
     return carry_out(console, plan, output, jobs, on_divergence=on_divergence).exit_status
+
+
+def _named_apart(scripts: Iterable[Script]) -> Iterator[Script]:
+    """Yields different scripts with different names, by which results and what is known of them go: one case leaves
+    several where it was made smaller on several lanes."""
+    taken: set[str] = set()
+    for script in dict.fromkeys(scripts):
+        names = (script.name, *(f"{script.name}-{number}" for number in range(2, len(taken) + 3)))
+        name = next(name for name in names if name not in taken)
+        taken.add(name)
+        yield replace(script, name=name)
 
 
 def _check_lanes(findings: Mapping[Path, Finding]) -> None:

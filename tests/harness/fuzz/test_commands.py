@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -112,6 +113,25 @@ def test_a_finding_of_a_kernel_that_is_not_known_here_is_told(tmp_path: Path) ->
     error = CliRunner().invoke(replay, [*map(str, files.values())]).exception
     assert isinstance(error, UserError) and "--lanes" in error.remedy
     assert error.what.startswith(f"{files['debian-99/arm64/jit']} was seen where it cannot be run here: unknown lane")
+
+
+def test_two_findings_of_one_case_are_replayed_both(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is known of one, or was judged, says nothing of the other."""
+    monkeypatch.setattr("hil.signals.defer", lambda: None)  # this process is no bench
+    replace_machines_by_erring(monkeypatch, {"case-1-0": WRONG, "case-1-0-2": WRONG + 1, "case-1-0-2-2": WRONG})
+    place = Place("debian-12", "arm64", (Engine.JIT,), "6.1")
+    monkeypatch.setattr("harness.fuzz.replaying.chosen", lambda *_: (place,))
+    scripts = showing("case-1-0"), replace(showing("case-1-0"), sentence="smaller"), showing("case-1-0-2")
+    found = [(one, ScriptResult(LANE, one.name, Verdict.DIVERGE, "it differs")) for one in (*scripts, scripts[0])]
+    files = [write(tmp_path / str(number), whole(*one, "as it was"), {}) for number, one in enumerate(found)]
+    told = CliRunner().invoke(replay, [*map(str, files), "--output", str(tmp_path / "runs")], standalone_mode=False)
+    assert told.return_value == 1, told.output
+    results = json.loads((tmp_path / "runs" / "latest" / "results.json").read_text())["results"]
+    assert {one["script"]: one["verdict"] for one in results} == {
+        "case-1-0": str(Verdict.KNOWN),
+        "case-1-0-2": str(Verdict.DIVERGE),
+        "case-1-0-2-2": str(Verdict.KNOWN),
+    }
 
 
 def test_a_finding_that_is_understood_by_now_is_known_when_it_is_replayed(
