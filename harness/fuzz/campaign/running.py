@@ -19,8 +19,10 @@ from harness.fuzz.campaign.slots import Died, Processes, Work
 from harness.fuzz.campaign.totals import Totals
 from harness.fuzz.campaign.work import Done, Task, carry_out
 from harness.fuzz.finding.files import FOLDER, collect, write
+from harness.script.malformed import Malformed
 from harness.session import OnBoard
 from hil import signals
+from hil.agent.wire import BatchError
 from hil.errors import BenchError, HilError, UserError, os_error
 from hil.programs import NotInstalled
 
@@ -30,6 +32,8 @@ TRIES = 3
 """How often a task is given to a process before the bench gives up, when each ends in the middle of it, or fails."""
 _LASTING = (UserError, NotInstalled)
 """Failures that are the same however often a task is given to a process of the same host."""
+_OF_THE_BENCH = (Malformed, BatchError)
+"""Wrong usage where a user makes scripts; those of a campaign are made by the bench."""
 
 Tell = Callable[[Totals], None]
 
@@ -181,11 +185,12 @@ class _Running:
         """Notes that nothing came of a task. Raises the failure where it lasts, BenchError after too many of them,
         so that a bench that cannot run cases ends, and leaves them to be run, instead of being through with all of them
         in a moment."""
-        if self._slots.one_host and isinstance(failure, _LASTING):
-            raise failure
-        self._tries[str(task.place), task.numbers] += 1
         first, last = task.numbers.start, task.numbers.stop - 1
         what = f"cases {first} to {last} of {task.of}, seed {task.seed}, on {task.place}"
+        lasts = isinstance(failure, _LASTING) and not isinstance(failure, _OF_THE_BENCH)
+        if lasts and self._slots.one_host:
+            raise failure
+        self._tries[str(task.place), task.numbers] += 1
         details = failure.details if isinstance(failure, HilError) else ""
         if self._tries[str(task.place), task.numbers] == TRIES:
             raise BenchError(

@@ -25,8 +25,10 @@ from harness.fuzz.finding.judging import Shrunk
 from harness.judged import Judged
 from harness.lane import Engine
 from harness.run.results import OperationReport, ScriptResult, Tally
+from harness.script.malformed import Malformed
 from harness.script.operations import CreateMap, Script
 from hil import programs
+from hil.agent.wire import BatchError
 from hil.cache import Unusable
 from hil.errors import BenchError
 from hil.kernels.store import NotCached
@@ -158,6 +160,14 @@ def full(_: Task) -> Done:
 def without_emulator(_: Task) -> Done:
     programs.require("qemu-system-absent", "qemu-system-x86")
     raise AssertionError
+
+
+def nonsense(_: Task) -> Done:
+    raise Malformed("case-1-0: operation 0 makes no sense")
+
+
+def too_large(_: Task) -> Done:
+    raise BatchError("the batch has too many steps")
 
 
 def without_kernel(_: Task) -> Done:

@@ -43,8 +43,10 @@ from tests.harness.fuzz.campaign.fakes import (
     found,
     full,
     hopeless,
+    nonsense,
     result,
     slow_at_the_second_place,
+    too_large,
     without_emulator,
     without_kernel,
 )
@@ -237,6 +239,14 @@ def test_what_trying_again_does_not_mend_ends_the_campaign_at_once(
         run(one, tmp_path, 1, lambda _: None, totals=Totals(one.lanes), work=work, say=said.append)
     assert str(caught.value) == told and not said
     assert not list(journal.read(tmp_path)), "cases are through that nobody ran"
+
+
+@pytest.mark.parametrize(("work", "why"), [(nonsense, "operation 0 makes no sense"), (too_large, "too many steps")])
+def test_a_case_that_the_bench_made_wrong_is_no_mistake_of_the_user(work: Work, why: str, tmp_path: Path) -> None:
+    one = campaign(8)
+    told = f"nothing came of cases 0 to 7 of programs, seed 1, on .* in 3 tries, .* {why}; .*report errors of hil"
+    with pytest.raises(BenchError, match=told):
+        run(one, tmp_path, 1, lambda _: None, totals=Totals(one.lanes), work=work)
 
 
 def test_a_fault_that_passes_costs_its_range_a_second_run(tmp_path: Path) -> None:
