@@ -79,10 +79,10 @@ def perform(guest: int, task: Task, campaign: str, work: Work) -> Done:
     """Carries out a task in the process of a guest; raises Died, Late or HilError."""
     key = campaign, guest
     with _busy.setdefault(key, threading.Lock()):
+        _go_on(campaign)
         slot = _slots.get(key) or _slots.setdefault(key, Slot(work))
         try:
-            if campaign in _over:  # asked when the slot is there for `_put_away` to see
-                raise Died("its campaign is over")
+            _go_on(campaign)  # again, since the slot is there for `_put_away` to see by now
             folder = _folder(campaign)
             slot.give(replace(task, folder=folder))
             if not slot.connection.poll(allowance(task)):
@@ -94,6 +94,12 @@ def perform(guest: int, task: Task, campaign: str, work: Work) -> Done:
             raise
         _keep(done, folder)  # before `dismiss` can remove the folder
     return replace(done, task=task)
+
+
+def _go_on(campaign: str) -> None:
+    """Raises Died for a campaign that is over."""
+    if campaign in _over:
+        raise Died("its campaign is over")
 
 
 def abandon(campaign: str) -> None:

@@ -12,7 +12,7 @@ from threading import Event
 import pytest
 
 from harness.fuzz.campaign import remote
-from harness.fuzz.campaign.slots import Died, Slot
+from harness.fuzz.campaign.slots import Died, Slot, Work
 from harness.fuzz.campaign.work import Task
 from hil import directories
 from tests.harness.fuzz.campaign import fakes
@@ -67,8 +67,24 @@ def test_a_process_that_has_nothing_to_do_ends_with_its_campaign(end: Callable[[
     assert slot._process.returncode == status and slot.connection.closed and not remote._slots
 
 
-def test_a_task_that_comes_after_the_end_of_its_campaign_does_not_begin() -> None:
+def test_a_task_that_comes_after_the_end_of_its_campaign_does_not_begin(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun = list[object]()
     remote.dismiss("ended")
+    monkeypatch.setattr(remote, "Slot", lambda work: begun.append(work) or Slot(work))
     with pytest.raises(Died, match="is over"):
         remote.perform(0, TASK, "ended", fakes.work)
-    assert not remote._slots and not list(directories.state().glob("campaigns/*"))
+    assert not begun and not remote._slots and not list(directories.state().glob("campaigns/*"))
+
+
+def test_a_campaign_that_ends_while_a_process_begins_has_that_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun = list[Slot]()
+
+    def ended_meanwhile(work: Work) -> Slot:
+        remote._over.add("ended meanwhile")  # by `_put_away`, which saw no process
+        begun.append(Slot(work))
+        return begun[0]
+
+    monkeypatch.setattr(remote, "Slot", ended_meanwhile)
+    with pytest.raises(Died, match="is over"):
+        remote.perform(0, TASK, "ended meanwhile", fakes.work)
+    assert begun[0]._process.returncode == -signal.SIGKILL and not remote._slots
