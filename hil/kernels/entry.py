@@ -71,7 +71,7 @@ def write(
 
 def read(folder: Path, arch: Architecture, *, boots: bool = True) -> Kernel:
     """The kernel in `folder`, after its metadata, image and configuration were checked; raises Damaged when they differ
-    from what was written, Unusable when they cannot be read. The other files, mainly modules, are checked once per
+    from what was written, else as `cache.reading`. The other files, mainly modules, are checked once per
     process, and not at all where nothing `boots` that would use them.
     """
     metadata = metadata_of(folder)

@@ -9,10 +9,10 @@ from collections.abc import Iterable, Sequence
 
 from harness.fuzz.campaign.plan import Place
 
-AHEAD = 8
-"""How many ranges a machine of a place may be ahead of the last place, so that what waits for that stays small, and a
-kill costs little; and how many it runs before it helps that place, or makes room for another one, which takes as long
-as half a range."""
+AHEAD, FEW_AHEAD = 8, 4
+"""How many ranges a machine of a place may be ahead of the last place, before it helps there, which takes as long as
+half a range to begin; and the same where there are fewer machines than places, and it makes room for another one. What
+was run ahead is lost with a kill, or when the time is up."""
 
 
 class Schedule:
@@ -40,7 +40,8 @@ class Schedule:
         """Returns whether there is something to do for a machine on this place now."""
         todo = self._todo[place] if place else None
         oldest = min(self._missing, default=0)
-        ahead = AHEAD + machines - 1  # each of them has a range that is under way
+        ahead = AHEAD if machines >= len(self._todo) else FEW_AHEAD
+        ahead += machines - 1  # each of them has a range that is under way
         return bool(place and todo and todo[0] <= oldest + ahead and self._running[place] < machines)
 
     @property

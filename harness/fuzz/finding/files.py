@@ -81,7 +81,7 @@ def collect(folder: Path, found: Shrunk, origin: dict[str, Any]) -> Path:
     except OSError as error:
         _log.warning("%s is not collected: %s", found.script.name, os_error(error, path))
     except UserError as damaged:
-        _warn_of_damaged(path, str(damaged))
+        _warn_of_damaged(path, damaged.what)
     return path
 
 
@@ -94,8 +94,8 @@ def _add_lane(path: Path, lane: str) -> None:
 
 @cache
 def _warn_of_damaged(path: Path, why: str) -> None:
-    """Once for each file, which may be that of a frequent class."""
-    _log.warning("%s stays as it is, and nothing of its class is collected until it is removed: %s", path, why)
+    """Once for each file, which may be that of a frequent class; `why` names it."""
+    _log.warning("%s; it stays, and nothing of its class is collected until %s is removed", why, path.name)
 
 
 def write(folder: Path, found: Shrunk, origin: dict[str, Any]) -> Path:

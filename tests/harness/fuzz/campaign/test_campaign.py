@@ -21,7 +21,7 @@ from harness.fuzz.campaign import journal, merging, plan
 from harness.fuzz.campaign.journal import Entry, Journal
 from harness.fuzz.campaign.plan import RANGE, Campaign
 from harness.fuzz.campaign.running import run
-from harness.fuzz.campaign.schedule import AHEAD, Schedule
+from harness.fuzz.campaign.schedule import AHEAD, FEW_AHEAD, Schedule
 from harness.fuzz.campaign.slots import Work
 from harness.fuzz.campaign.totals import MOST, Totals
 from harness.fuzz.commands import fuzz
@@ -357,7 +357,7 @@ def schedule(count: int) -> tuple[Schedule, Campaign]:
 
 def test_a_machine_stays_on_its_place_until_others_lag() -> None:
     ranges, _ = schedule(20)
-    for number in range(AHEAD + 1):
+    for number in range(FEW_AHEAD + 1):
         assert ranges.next(PLACES[0]) == (PLACES[0], range(8 * number, 8 * number + 8))
         assert not ranges.done(PLACES[0], range(8 * number, 8 * number + 8))
     assert ranges.next(PLACES[0]) == (PLACES[1], range(8))
