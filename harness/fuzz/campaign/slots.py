@@ -43,6 +43,7 @@ class Slot:
             [sys.executable, "-c", _SERVE, *map(str, descriptors)],
             pass_fds=descriptors,
             stdin=subprocess.DEVNULL,
+            process_group=0,  # what a terminal or timeout(1) sends is for the bench, which ends it
             # What several of them say is compared by hashes.
             env={**os.environ, _SEED: "0", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
         )
@@ -151,8 +152,7 @@ class Processes:
 
 
 _SERVE = """
-import signal, sys
-signal.signal(signal.SIGINT, signal.SIG_IGN)  # the bench ends it; before the imports, which take a moment
+import sys
 from harness.fuzz.campaign.slots import serve
 serve(*map(int, sys.argv[1:]))
 """

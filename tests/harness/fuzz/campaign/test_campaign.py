@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import os
 import resource
 import signal
 import subprocess
@@ -44,6 +45,7 @@ from tests.harness.fuzz.campaign.fakes import (
     full,
     hopeless,
     nonsense,
+    noting_its_group,
     result,
     slow_at_the_second_place,
     too_large,
@@ -247,6 +249,14 @@ def test_a_case_that_the_bench_made_wrong_is_no_mistake_of_the_user(work: Work, 
     told = f"nothing came of cases 0 to 7 of programs, seed 1, on .* in 3 tries, .* {why}; .*report errors of hil"
     with pytest.raises(BenchError, match=told):
         run(one, tmp_path, 1, lambda _: None, totals=Totals(one.lanes), work=work)
+
+
+def test_what_a_terminal_sends_to_its_processes_is_for_the_bench_alone(tmp_path: Path) -> None:
+    """Otherwise the bench would give to others what the signal that ends it took from a process, and tell so."""
+    one = campaign(8)
+    run(one, tmp_path, 1, lambda _: None, totals=Totals(one.lanes), work=noting_its_group)
+    (noted,) = tmp_path.glob("group-*")
+    assert noted.name != f"group-{os.getpgrp()}"
 
 
 def test_a_fault_that_passes_costs_its_range_a_second_run(tmp_path: Path) -> None:
