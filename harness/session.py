@@ -37,6 +37,7 @@ from hil.kernels import store
 from hil.kernels.kernel import Kernel
 from hil.machine import Machine, MachineSpec, MachineStopped, states
 from hil.machine.cpus import at_first, bring_up
+from hil.machine.monitor import NoAnswer
 from hil.machine.postmortem import Death, PostMortem
 from hil.machine.spec import NO_KASLR
 from hil.target import Target
@@ -233,27 +234,34 @@ def _warn(session: Session[Target], engine: Engine | None, listener: Listener) -
 
 
 def _restored(stack: ExitStack, spec: MachineSpec, listener: Listener) -> Session[Machine] | None:
-    """Restores the machine from a saved state; None when there is none, or it does not work and is removed."""
+    """Restores the machine from a saved state; None when there is none, or it does not work. It is removed then, unless
+    QEMU ended before it looked at it, for want of memory as an example."""
     state = states.find(spec)
     if state is None:
         return None
     try:
         return _started(stack, replace(spec, state=state), listener)
     except (MachineLost, cache.Damaged, cache.Unusable) as error:
-        if _is_of_the_bench(error):
+        causes = tuple(_causes(error))
+        if any(map(_is_of_the_bench, causes)):
             raise
         listener.warning(f"booted anew, since the saved machine {state.name} could not be used: {error}")
-        with suppress(cache.Unusable):  # then it stays, and is tried again
-            states.discard(state)
+        if not any(isinstance(cause, NoAnswer) for cause in causes):
+            with suppress(cache.Unusable):  # then it stays, and is tried again
+                states.discard(state)
         return None
 
 
-def _is_of_the_bench(error: BaseException | None) -> bool:
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__
+
+
+def _is_of_the_bench(error: BaseException) -> bool:
     """Whether the bench itself ended the machine, or had no descriptors or memory, which says nothing of its state."""
-    if error is None:
-        return False
     exhausted = isinstance(error, OSError) and error.errno in EXHAUSTED
-    return exhausted or isinstance(error, MachineStopped) or _is_of_the_bench(error.__cause__)
+    return exhausted or isinstance(error, MachineStopped)
 
 
 def _started(stack: ExitStack, spec: MachineSpec, listener: Listener) -> Session[Machine]:

@@ -35,6 +35,10 @@ class MonitorFailed(MachineLost):
     """QEMU refused a command, did not answer it in time, or is gone."""
 
 
+class NoAnswer(MonitorFailed):
+    """QEMU could not start, or never answered: it has loaded nothing yet."""
+
+
 class Monitor:
     """One QMP connection. `qemu.qmp` is asynchronous; its loop runs in a thread of its own."""
 
@@ -45,8 +49,8 @@ class Monitor:
         timeout: float,
         on_load: Callable[[], None] = lambda: None,
     ) -> None:
-        """Negotiate over `stream`; raises MonitorFailed when QEMU does not answer within `timeout` seconds. `on_load`,
-        which must not block, is called when the state of a machine is loaded."""
+        """Negotiate over `stream`; raises NoAnswer when QEMU does not answer within `timeout` seconds. `on_load`, which
+        must not block, is called when the state of a machine is loaded."""
         self._timeout = timeout
         self._client = QMPClient("hil")
         self._loop = asyncio.new_event_loop()
@@ -61,9 +65,11 @@ class Monitor:
         self._thread.start()
         try:
             self._wait("qmp_capabilities", self._begin(stream))
-        except BaseException:
+        except BaseException as error:
             stream.close()
             self.close()
+            if isinstance(error, MonitorFailed):
+                raise NoAnswer(str(error)) from error
             raise
 
     def watch(self, on_state: Callable[[str], None]) -> None:

@@ -24,6 +24,7 @@ from hil.arch import architecture
 from hil.errors import BenchError, HilError, MachineLost
 from hil.kernels import store
 from hil.machine import Machine, MachineSpec, MachineStopped, states
+from hil.machine.monitor import NoAnswer
 from hil.target import read_file
 from tests.fakes import FakeExecutor, FakeTarget, replace_machines
 
@@ -125,6 +126,16 @@ def test_a_state_that_does_not_work_is_told_removed_and_made_again(
         assert not session.restored
     assert warm.life == ["restore", "discard", "boot", "keep"]
     assert told[0] == f"warning: booted anew, since the saved machine one could not be used: {trouble}"
+
+
+def test_a_state_that_qemu_did_not_look_at_stays(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    broken = MachineLost("QEMU ended with status 1")
+    broken.__cause__ = NoAnswer("QMP qmp_capabilities: it is gone")
+    warm, told = Warm(monkeypatch, broken), list[str]()
+    with lane_session(warm.bootable, tmp_path, listener=LineListener(told.append)) as session:
+        assert not session.restored
+    assert warm.life == ["restore", "boot", "keep"]
+    assert told[0] == f"warning: booted anew, since the saved machine one could not be used: {broken}"
 
 
 def test_a_machine_that_the_bench_stops_says_nothing_of_its_state(

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from hil.machine.monitor import Monitor, MonitorFailed
+from hil.machine.monitor import Monitor, MonitorFailed, NoAnswer
 from tests.hil.machine.conftest import descriptors
 from tests.waiting import until
 
@@ -91,8 +91,15 @@ def test_a_qemu_that_does_not_answer_is_lost_in_time() -> None:
 
 def test_a_qemu_that_never_greets_is_lost_in_time() -> None:
     ours, theirs = socket.socketpair()
-    with theirs, pytest.raises(MonitorFailed, match="did not answer"):
+    with theirs, pytest.raises(NoAnswer, match="did not answer"):
         Monitor(ours, timeout=0.2)
+
+
+def test_a_qemu_that_ends_before_it_greets_is_lost() -> None:
+    ours, theirs = socket.socketpair()
+    theirs.close()
+    with pytest.raises(NoAnswer, match="QMP qmp_capabilities"):
+        Monitor(ours, timeout=30)
 
 
 @contextmanager
