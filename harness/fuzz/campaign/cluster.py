@@ -260,6 +260,11 @@ class Cluster:
                 far.check(self._wanted, self._doubted.get(address, self._wanted.places[0]))
         if self._guests:
             self._seen = time.monotonic()
+        elif self._where == f"{LOCAL}{len(self._refused)}":
+            raise BenchError(
+                f"{self._where} has no worker left that can be relied on, and no other one will come",
+                remedy="look why each is retired, then go on with --resume",
+            )
         elif time.monotonic() - self._seen > ALONE:
             raise BenchError(
                 f"{self._where} has had no worker that can be relied on for {ALONE:.0f} s",

@@ -133,6 +133,18 @@ def test_a_cluster_without_workers_ends_a_campaign(monkeypatch: pytest.MonkeyPat
         list(cluster.ready())
 
 
+def test_a_host_whose_workers_are_all_retired_ends_a_campaign_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No other worker can come there, as to a scheduler."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    one, told = campaign(8, generator=plan.generator()), list[str]()
+    crew = Cluster("local:2", one, fakes.without_emulator, told.append)
+    with pytest.raises(BenchError, match="local:2 has no worker left that can be relied on"):
+        run(one, tmp_path, 1, lambda _: None, totals=Totals(one.lanes), crew=crew)
+    assert len([line for line in told if "is retired: one/x86_64: qemu-system-absent is not installed" in line]) == 2
+
+
 def test_no_worker_is_taken_for_gone_while_dask_updates_what_it_knows(monkeypatch: pytest.MonkeyPatch) -> None:
     """A client asks every two seconds for the scheduler's identity, without workers. This one has no guest to check."""
     with (
