@@ -15,7 +15,7 @@ from importlib.metadata import entry_points
 import click
 
 from hil import config, garbage, logs, settings, signals, streams
-from hil.errors import BenchError, HilError, UserError, os_error
+from hil.errors import BenchError, HilError, UserError, exhausted, os_error
 from hil.help import Group
 from hil.printable import printable
 from hil.version import version
@@ -123,7 +123,9 @@ def _status(command: click.Command) -> int:
     except click.Abort:
         click.echo("hil: interrupted", err=True)
         return 128 + signal.SIGINT
-    except Exception:
+    except Exception as error:
+        if told := exhausted(error):
+            return _print_error(told)
         # A bug of the bench. Python would end with 1, the status of a divergence.
         traceback.print_exc()
         return BenchError.exit_status

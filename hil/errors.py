@@ -69,3 +69,15 @@ def os_error(error: OSError, place: object = None) -> BenchError:
             what, remedy="end other programs, use fewer --jobs, or raise the limit (ulimit -n, ulimit -v)"
         )
     return BenchError(what, remedy="check its disk and its permissions, or name another place")
+
+
+def exhausted(error: BaseException) -> BenchError | None:
+    """Returns the BenchError for an exception of Python that says that the process has no memory or no threads left,
+    which is no fault of the bench; None for another one."""
+    if isinstance(error, MemoryError):
+        what = "the bench has no memory left"
+    elif isinstance(error, RuntimeError) and str(error) == "can't start new thread":
+        what = "the bench can start no thread: there is no memory left, or too many processes"
+    else:
+        return None
+    return BenchError(what, remedy="end other programs, use fewer --jobs, or raise the limit (ulimit -v, ulimit -u)")

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from harness.run.results import RunReport
-from hil.errors import BenchError, HilError
+from hil.errors import BenchError, HilError, exhausted
 
 Write = Callable[[RunReport, Path], None]
 
@@ -36,8 +36,9 @@ class Unwritten(BenchError):
     """A file of a run could not be written; `report` is the run."""
 
     def __init__(self, report: RunReport, folder: Path, faults: dict[str, Exception]) -> None:
-        missing = ", ".join(f"{name} ({error})" for name, error in faults.items())
-        ours = [error for error in faults.values() if not isinstance(error, OSError | HilError)]
+        whys = {name: exhausted(error) or error for name, error in faults.items()}
+        missing = ", ".join(f"{name} ({why})" for name, why in whys.items())
+        ours = [error for error in whys.values() if not isinstance(error, OSError | HilError)]
         super().__init__(
             f"the run folder {folder} lacks {missing}",
             remedy="look at its disk, or name another place with --output",

@@ -35,7 +35,7 @@ from harness.script.needs import Need
 from harness.script.operations import Attach, OpenEvent, Script
 from harness.script.outcome import Prediction
 from harness.session import Bootable, Listener, OnBoard, Phase, Session, prepare
-from hil.errors import BenchError, HilError, MachineLost, os_error
+from hil.errors import BenchError, HilError, MachineLost, exhausted, os_error
 from hil.kernels import store
 from hil.machine.postmortem import PostMortem
 from hil.target import Target
@@ -161,7 +161,9 @@ class Worker:
             self._rest(Verdict.ERROR, os_error(error, self._folder), traceback.format_exc())
         except Exception as error:
             # An error here must not lose other machines' results; it is reported as an internal one.
-            self._rest(Verdict.ERROR, BenchError(f"internal error: {error!r}"), traceback.format_exc())
+            known = exhausted(error)
+            trace = "" if known else traceback.format_exc()
+            self._rest(Verdict.ERROR, known or BenchError(f"internal error: {error!r}"), trace)
         finally:
             if self.share.random:
                 open_here = {one.script for one in self.evidence if one.open}

@@ -61,6 +61,7 @@ def test_the_error_for_an_unwritable_place_has_a_remedy(tmp_path: Path) -> None:
         ("1 / 0", "ZeroDivisionError"),
         ("raise EOFError('file')", "a file ends before its content does"),
         ("raise BrokenPipeError(32, 'Broken pipe', 'socket')", "socket: Broken pipe"),
+        ("raise MemoryError", "hil: the bench has no memory left; end other programs"),
     ],
 )
 def test_a_bug_of_the_bench_is_no_divergence(fault: str, expected: str) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from harness.script.malformed import Malformed
 from hil.cache import Unusable
-from hil.errors import BenchError, HilError
+from hil.errors import BenchError, HilError, exhausted
 
 
 @pytest.mark.parametrize(
@@ -25,3 +25,10 @@ def test_an_error_is_the_same_in_another_process(error: HilError) -> None:
     there = pickle.loads(pickle.dumps(error))
     assert type(there) is type(error)
     assert (str(there), there.args, vars(there)) == (str(error), error.args, vars(error))
+
+
+def test_what_python_says_of_a_process_without_memory_or_threads_is_told_as_that() -> None:
+    for error, told in ((MemoryError(), "has no memory left"), (RuntimeError("can't start new thread"), "no thread")):
+        known = exhausted(error)
+        assert known is not None and told in known.what and known.remedy
+    assert exhausted(RuntimeError("a fault")) is None

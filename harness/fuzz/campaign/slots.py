@@ -17,7 +17,7 @@ from typing import Any
 
 from harness.fuzz.campaign.plan import Place
 from harness.fuzz.campaign.work import Done, Task, begin, finish
-from hil.errors import BenchError, HilError
+from hil.errors import BenchError, HilError, exhausted
 
 Work = Callable[[Task], Done]
 _SEED = "PYTHONHASHSEED"
@@ -170,7 +170,8 @@ def serve(descriptor: int, life: int) -> None:
             except HilError as error:
                 answer = error
             except Exception as error:
-                answer = BenchError(f"the bench failed: {error!r}", details=traceback.format_exc())
+                failed = BenchError(f"the bench failed: {error!r}", details=traceback.format_exc())
+                answer = exhausted(error) or failed
             connection.send(answer)
     except (EOFError, BrokenPipeError):
         return

@@ -159,6 +159,10 @@ def faulty(_: Task) -> Done:
     raise ValueError("a fault of the bench")
 
 
+def without_memory(_: Task) -> Done:
+    raise MemoryError
+
+
 def full(_: Task) -> Done:
     raise Unusable("/cache", errno.ENOSPC)
 

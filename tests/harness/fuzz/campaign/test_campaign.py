@@ -51,6 +51,7 @@ from tests.harness.fuzz.campaign.fakes import (
     too_large,
     without_emulator,
     without_kernel,
+    without_memory,
 )
 
 KILLS = 10
@@ -214,6 +215,13 @@ def test_a_fault_of_the_bench_ends_the_campaign_with_its_trace(tmp_path: Path) -
     assert "ValueError: a fault of the bench" in caught.value.details
     assert "cases 0 to 7 of programs, seed 1, on one/x86_64" in str(caught.value)
     assert not list(journal.read(tmp_path)), "cases are through that nobody ran"
+
+
+def test_a_process_without_memory_is_no_fault_of_the_bench(tmp_path: Path) -> None:
+    one = campaign(8)
+    with pytest.raises(BenchError, match=r"because the bench has no memory left; .*ulimit -v") as caught:
+        run(one, tmp_path, 1, lambda _: None, totals=Totals(one.lanes), work=without_memory)
+    assert not caught.value.details
 
 
 def test_a_cache_that_cannot_be_used_ends_the_campaign_with_what_is_wrong(tmp_path: Path) -> None:
