@@ -161,9 +161,8 @@ class Worker:
             self._rest(Verdict.ERROR, os_error(error, self._folder), traceback.format_exc())
         except Exception as error:
             # An error here must not lose other machines' results; it is reported as an internal one.
-            known = exhausted(error)
-            trace = "" if known else traceback.format_exc()
-            self._rest(Verdict.ERROR, known or BenchError(f"internal error: {error!r}"), trace)
+            known, trace = exhausted(error), traceback.format_exc()
+            self._rest(Verdict.ERROR, known or BenchError(f"internal error: {error!r}"), "" if known else trace)
         finally:
             if self.share.random:
                 open_here = {one.script for one in self.evidence if one.open}

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-import os
 import resource
 import signal
 import subprocess
@@ -20,38 +19,22 @@ from click.testing import CliRunner
 from harness.compare import Verdict
 from harness.fuzz.campaign import journal, merging, plan
 from harness.fuzz.campaign.journal import Entry, Journal
-from harness.fuzz.campaign.plan import RANGE, Campaign
+from harness.fuzz.campaign.plan import RANGE
 from harness.fuzz.campaign.running import run
-from harness.fuzz.campaign.schedule import AHEAD, FEW_AHEAD, Schedule
-from harness.fuzz.campaign.slots import Work
 from harness.fuzz.campaign.totals import MOST, Totals
 from harness.fuzz.commands import fuzz
 from harness.fuzz.finding.files import FOLDER
 from harness.run.results import OperationReport, ScriptResult
-from hil.errors import BenchError, HilError, UserError
-from hil.programs import NotInstalled
+from hil.errors import BenchError, UserError
 from tests.harness.fuzz.campaign.fakes import (
-    PLACES,
     campaign,
     carried_out,
     counts,
     covered,
-    dying,
     entries,
-    faulty,
-    faulty_at_first,
     files,
     found,
-    full,
-    hopeless,
-    nonsense,
-    noting_its_group,
     result,
-    slow_at_the_second_place,
-    too_large,
-    without_emulator,
-    without_kernel,
-    without_memory,
 )
 
 KILLS = 10
@@ -192,88 +175,6 @@ def test_other_campaigns_are_not_merged(tmp_path: Path) -> None:
         merging.merge([tmp_path / "a", tmp_path / "b"], tmp_path)
 
 
-def test_a_process_that_dies_costs_its_range_a_second_run(tmp_path: Path) -> None:
-    one, said = campaign(32), list[str]()
-    run(one, tmp_path, 2, lambda _: None, totals=Totals(one.lanes), work=dying, say=said.append)
-    assert "cases 8 to 15 of programs, seed 1, on one/x86_64 are run again: its process ended with -9" in said
-    carried_out(tmp_path / "alone", one)
-    assert found(tmp_path) == found(tmp_path / "alone")
-    assert len(list(tmp_path.glob("died-*"))) == 6
-
-
-def test_processes_that_always_die_end_the_campaign(tmp_path: Path) -> None:
-    one = campaign(8)
-    what = "nothing came of cases 0 to 7 of programs, seed 1, on one/x86_64 in 3 tries"
-    with pytest.raises(BenchError, match=f"{what}, .* ended with -9"):
-        run(one, tmp_path, 1, lambda _: None, totals=Totals(one.lanes), work=hopeless)
-
-
-def test_a_fault_of_the_bench_ends_the_campaign_with_its_trace(tmp_path: Path) -> None:
-    one = campaign(8)
-    with pytest.raises(BenchError) as caught:
-        run(one, tmp_path, 1, lambda _: None, totals=Totals(one.lanes), work=faulty)
-    assert "ValueError: a fault of the bench" in caught.value.details
-    assert "cases 0 to 7 of programs, seed 1, on one/x86_64" in str(caught.value)
-    assert not list(journal.read(tmp_path)), "cases are through that nobody ran"
-
-
-def test_a_process_without_memory_is_no_fault_of_the_bench(tmp_path: Path) -> None:
-    one = campaign(8)
-    with pytest.raises(BenchError, match=r"because the bench has no memory left; .*ulimit -v") as caught:
-        run(one, tmp_path, 1, lambda _: None, totals=Totals(one.lanes), work=without_memory)
-    assert not caught.value.details
-
-
-def test_a_cache_that_cannot_be_used_ends_the_campaign_with_what_is_wrong(tmp_path: Path) -> None:
-    one = campaign(8)
-    with pytest.raises(BenchError, match="cannot use the cache at /cache: No space left on device; free space there"):
-        run(one, tmp_path, 1, lambda _: None, totals=Totals(one.lanes), work=full)
-
-
-@pytest.mark.parametrize(
-    ("work", "kind", "told"),
-    [
-        (
-            without_emulator,
-            NotInstalled,
-            "qemu-system-absent is not installed; install it, on Debian: apt-get install qemu-system-x86",
-        ),
-        (without_kernel, UserError, "no kernel; import it"),
-    ],
-)
-def test_what_trying_again_does_not_mend_ends_the_campaign_at_once(
-    work: Work, kind: type[HilError], told: str, tmp_path: Path
-) -> None:
-    one, said = campaign(8), list[str]()
-    with pytest.raises(kind) as caught:
-        run(one, tmp_path, 1, lambda _: None, totals=Totals(one.lanes), work=work, say=said.append)
-    assert str(caught.value) == told and not said
-    assert not list(journal.read(tmp_path)), "cases are through that nobody ran"
-
-
-@pytest.mark.parametrize(("work", "why"), [(nonsense, "operation 0 makes no sense"), (too_large, "too many steps")])
-def test_a_case_that_the_bench_made_wrong_is_no_mistake_of_the_user(work: Work, why: str, tmp_path: Path) -> None:
-    one = campaign(8)
-    told = f"nothing came of cases 0 to 7 of programs, seed 1, on .* in 3 tries, .* {why}; .*report errors of hil"
-    with pytest.raises(BenchError, match=told):
-        run(one, tmp_path, 1, lambda _: None, totals=Totals(one.lanes), work=work)
-
-
-def test_what_a_terminal_sends_to_its_processes_is_for_the_bench_alone(tmp_path: Path) -> None:
-    """Otherwise the bench would give to others what the signal that ends it took from a process, and tell so."""
-    one = campaign(8)
-    run(one, tmp_path, 1, lambda _: None, totals=Totals(one.lanes), work=noting_its_group)
-    (noted,) = tmp_path.glob("group-*")
-    assert noted.name != f"group-{os.getpgrp()}"
-
-
-def test_a_fault_that_passes_costs_its_range_a_second_run(tmp_path: Path) -> None:
-    one = campaign(32)
-    run(one, tmp_path, 2, lambda _: None, totals=Totals(one.lanes), work=faulty_at_first)
-    carried_out(tmp_path / "alone", one)
-    assert found(tmp_path) == found(tmp_path / "alone")
-
-
 def test_a_journal_that_cannot_be_written_says_so_and_is_free_again(tmp_path: Path) -> None:
     (entry, *_) = entries(8, 8)
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -366,81 +267,6 @@ def test_shards_are_all_of_it(shards: int) -> None:
     assert sorted(numbers) == list(range(1000))
     assert sum(one.cases for one in parts) == 1000
     assert all(replace(one, shard=1, shards=1) == one.whole() == campaign(1000) for one in parts)
-
-
-def schedule(count: int) -> tuple[Schedule, Campaign]:
-    one = campaign(8 * count)
-    return Schedule(one.ranges(), one.places), one
-
-
-def test_a_machine_stays_on_its_place_until_others_lag() -> None:
-    ranges, _ = schedule(20)
-    for number in range(FEW_AHEAD + 1):
-        assert ranges.next(PLACES[0]) == (PLACES[0], range(8 * number, 8 * number + 8))
-        assert not ranges.done(PLACES[0], range(8 * number, 8 * number + 8))
-    assert ranges.next(PLACES[0]) == (PLACES[1], range(8))
-
-
-def test_a_place_has_one_machine_unless_there_are_more_of_them() -> None:
-    ranges, _ = schedule(2)
-    assert [given[0] for _ in range(3) if (given := ranges.next(None))] == list(PLACES)
-    assert ranges.next(None) is None
-    assert ranges.next(None, 2) == (PLACES[0], range(8, 16))
-
-
-@pytest.mark.parametrize("machines", [2, 5, 20])
-def test_as_many_machines_as_there_are_have_something_to_do(machines: int) -> None:
-    """Though one range lasts longer than all others, and there is one place."""
-    one = campaign(8 * 100, places=PLACES[:1])
-    ranges = Schedule(one.ranges(), one.places)
-    given = [ranges.next(PLACES[0], machines) for _ in range(machines)]
-    assert None not in given
-    ends = [busy for busy in given[1:] if busy]
-    while ends:
-        ranges.done(*ends.pop())
-        ends += [more] if (more := ranges.next(PLACES[0], machines)) else []
-    assert ranges.next(PLACES[0], machines) is None, "what waits for the first one grows without end"
-    assert ranges.done(PLACES[0], range(8))
-    assert ranges.next(PLACES[0], machines) == (PLACES[0], range(8 * (AHEAD + machines), 8 * (AHEAD + machines + 1)))
-
-
-def test_a_machine_that_is_ahead_helps_the_place_that_lags() -> None:
-    one = campaign(8 * 30, places=PLACES[:2])
-    ranges = Schedule(one.ranges(), one.places)
-    assert ranges.next(PLACES[1], 2) == (PLACES[1], range(8))
-    while (given := ranges.next(PLACES[0], 2)) and given[0] == PLACES[0]:
-        ranges.done(*given)
-    assert given == (PLACES[1], range(8, 16))
-
-
-def test_all_machines_work_for_the_slowest_place(tmp_path: Path) -> None:
-    one = campaign(8 * 30, places=PLACES[:2])
-    one.write(tmp_path)
-    totals = Totals(one.lanes)
-    run(one, tmp_path, 2, lambda _: None, totals=totals, work=slow_at_the_second_place)
-    assert totals.cases == one.cases
-    assert len(list(tmp_path.glob("process-*"))) == 2
-
-
-def test_what_was_lost_by_many_machines_is_run_by_one() -> None:
-    """In whatever order they are lost, and though one may not be as far ahead as many."""
-    one = campaign(8 * 20, places=PLACES[:1])
-    ranges = Schedule(one.ranges(), one.places)
-    given = [some for _ in range(12) if (some := ranges.next(PLACES[0], 12))]
-    assert len(given) == 12
-    for some in given:
-        ranges.again(*some)
-    for numbers in one.ranges():
-        assert ranges.next(PLACES[0]) == (PLACES[0], numbers)
-        assert ranges.done(PLACES[0], numbers)
-    assert ranges.through
-
-
-def test_what_was_lost_is_run_again_first() -> None:
-    ranges, _ = schedule(2)
-    ranges.next(PLACES[0])
-    ranges.again(PLACES[0], range(8))
-    assert ranges.next(PLACES[0]) == (PLACES[0], range(8))
 
 
 @pytest.mark.parametrize(
