@@ -7,18 +7,19 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from itertools import count, pairwise
 
-from harness.abi.numbers import CLOCK_MONOTONIC
 from harness.lowering import events
 from harness.lowering.armed import slots
-from harness.lowering.context import Lowering
+from harness.lowering.context import Lowering, Reader
 from harness.lowering.executor import GuestExecutor
 from harness.lowering.lower import carry
+from harness.lowering.trace import BILLION
 from harness.script import operations as op
 from harness.script.needs import FIRST_CPU
 from harness.script.operations import Operation, Script
+from harness.script.surroundings import ReadClock
 from hil.agent.builder import BatchBuilder
 from hil.agent.results import BatchResult
-from hil.agent.steps import Batch, Result
+from hil.agent.steps import Batch
 from hil.errors import BenchError
 
 LOADING, RUNNING, ATTACHING, MAPS = "loading programs", "running them", "attaching them", "maps"
@@ -34,7 +35,6 @@ _KINDS: Mapping[type[Operation], str] = {
 """What the operations of generated cases do; all others are about maps."""
 _CLOCK = "clock"
 """What is between two looks at the clock with nothing between them: their cost, which all others have, too."""
-_TIMESPEC = 16
 _DEADLINE = 60.0
 _numbers = count()
 
@@ -66,16 +66,14 @@ def table(by_place: Mapping[str, Mapping[str, float]]) -> tuple[tuple[str, ...],
     return ("milliseconds of the guest a case", *by_place), [*rows, ("all", *total)]
 
 
-def _timed(scripts: Sequence[Script], executor: GuestExecutor) -> tuple[Batch, list[tuple[str, Result]]]:
+def _timed(scripts: Sequence[Script], executor: GuestExecutor) -> tuple[Batch, list[tuple[str, Reader]]]:
     """Returns a batch that looks at the clock behind every operation, and what is between each look and the one
-    before, with the step that reads the time."""
-    build, marks = BatchBuilder(), list[tuple[str, Result]]()
+    before, with the reader of the time."""
+    build, marks = BatchBuilder(), list[tuple[str, Reader]]()
     lowering = Lowering(executor.guest, "", build)
 
     def mark(what: str) -> None:
-        at = build.alloc(_TIMESPEC)
-        lowering.call("clock_gettime", CLOCK_MONOTONIC, at)
-        marks.append((what, build.read(at, _TIMESPEC)))
+        marks.append((what, carry(lowering, ReadClock(what))))
 
     for what in (PROCESSES, PROCESSES, _CLOCK):  # the first look is the slowest one
         mark(what)
@@ -91,7 +89,7 @@ def _timed(scripts: Sequence[Script], executor: GuestExecutor) -> tuple[Batch, l
     return build.build(_DEADLINE), marks
 
 
-def _seconds(result: BatchResult, read: Result) -> float:
-    """Returns the time of a struct timespec."""
-    content = result.done(read).data
-    return int.from_bytes(content[:8], "little") + int.from_bytes(content[8:], "little") / 1e9
+def _seconds(result: BatchResult, read: Reader) -> float:
+    time = read(result).value
+    assert isinstance(time, int)  # the clock of a kernel can be read
+    return time / BILLION

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterator, Sequence
 from types import SimpleNamespace
 
@@ -26,7 +25,7 @@ from harness.script.operations import (
     Script,
 )
 from hil.agent.results import BatchResult, End, How, Status, StepResult
-from hil.agent.steps import Batch, Immediate, Read, Syscall
+from hil.agent.steps import Batch, Immediate, Load, Syscall
 from hil.errors import BenchError
 
 CALLS = {number: name for name, number in NUMBERS["x86_64"].items()}
@@ -64,17 +63,18 @@ class Agent:
     def exchange(self, batches: Sequence[Batch]) -> Iterator[BatchResult]:
         for batch in batches:
             self.batches.append(batch)
-            now, results = 0, []
+            now, results, name, clock = 0, [], "", list[int]()
             for step in batch.steps:
-                data = b""
+                value = 0
                 if isinstance(step, Syscall):
                     name = CALLS[step.number]
                     if name == "bpf" and step.arguments[0] == Immediate(bpf.Command.PROG_LOAD):
                         name = "prog_load"
                     now += CLOCK if name == "clock_gettime" else TOOK.get(name, 0)
-                elif isinstance(step, Read):
-                    data = struct.pack("<qq", now // 1_000_000, now % 1_000_000 * 1000)
-                results.append(StepResult(Status.DONE, 0, data=data))
+                    clock = [now // 1_000_000, now % 1_000_000 * 1000]
+                elif isinstance(step, Load) and name == "clock_gettime":
+                    value = clock.pop(0)
+                results.append(StepResult(Status.DONE, value))
             yield BatchResult(End(self.end, elapsed=(now - CLOCK + PROCESS) / 1e6), tuple(results))
 
 
