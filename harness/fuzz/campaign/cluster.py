@@ -163,6 +163,8 @@ class Cluster:
         """Addresses of workers that get nothing any more."""
         self._doubted: dict[str, Place] = {}
         """Where a worker has failed last, by its address."""
+        self._most: int | None = None
+        """How many workers there can ever be; None where others may come."""
         self._seen = 0.0
         self._open = ExitStack()
 
@@ -226,6 +228,7 @@ class Cluster:
             if self._where.startswith(LOCAL):
                 local = _on_this_host(self._where.removeprefix(LOCAL))
                 stack.callback(local.close, timeout=GRACE)
+                self._most = len(local.worker_spec)
                 there: dict[str, Any] = {"address": local}
             else:
                 there = {"scheduler_file" if Path(self._where).is_file() else "address": self._where}
@@ -260,7 +263,7 @@ class Cluster:
                 far.check(self._wanted, self._doubted.get(address, self._wanted.places[0]))
         if self._guests:
             self._seen = time.monotonic()
-        elif self._where == f"{LOCAL}{len(self._refused)}":
+        elif len(self._refused) == self._most:
             raise BenchError(
                 f"{self._where} has no worker left that can be relied on, and no other one will come",
                 remedy="look why each is retired, then go on with --resume",
